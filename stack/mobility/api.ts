@@ -1,0 +1,80 @@
+// What the mobility roles are built from, and the part of a mobile node's state that belongs to one
+// correspondent and moves with it in a handoff.
+
+import type { Random } from '../core/random.ts';
+import type { Instant } from '../core/time.ts';
+import type { TimerQueue } from '../core/timer-queue.ts';
+import type { Trace } from '../core/trace.ts';
+import type { Ipv6Mobility } from '../ipv6/hooks.ts';
+import type { Ipv6Port } from '../ipv6/port.ts';
+import type { Address } from '../wire/address.ts';
+
+export interface MobilityEnvironment {
+  readonly ipv6: Ipv6Port & Ipv6Mobility;
+  readonly timers: TimerQueue;
+  readonly random: Random;
+  /** Wall-clock time in NTP 64-bit format, for the replay protection of RFC 4285; injected like all time. */
+  readonly ntpTime?: (now: Instant) => bigint;
+  readonly trace?: Trace;
+}
+
+/** A keygen token as it was received (RFC 6275 5.2.5), and what is left of its 210 s. */
+export interface KeygenToken {
+  readonly token: Uint8Array;
+  readonly nonceIndex: number;
+  /** Remaining life in microseconds at the moment of the snapshot. */
+  readonly remainingUs: number;
+}
+
+/** Everything a server node knows of its registration with one client: what a handoff carries along. */
+export interface CorrespondentSnapshot {
+  readonly client: Address;
+  /** Depends on the home address alone: worth handing over. */
+  readonly homeToken: KeygenToken | undefined;
+  /** Sequence number of the last Binding Update sent (16 bits); the next one is greater modulo 2^16. */
+  readonly lastSequence: number;
+  /** Does the client have a binding, and how long is it still good? 0: none. */
+  readonly bindingRemainingUs: number;
+  /** A client without Mobile IPv6: served through the home agent. */
+  readonly plain: boolean;
+}
+
+/** How far a server node is with one client. */
+export type RouteOptimization = 'none' | 'testing' | 'updating' | 'bound' | 'refused';
+
+/** What a mobile node tells of its correspondents. None may call back synchronously into the same correspondent. */
+export interface MobileNodeEvents {
+  /** Both keygen tokens for this client are there. */
+  testsDone?(now: Instant, client: Address): void;
+  /** A Binding Acknowledgement with status 0 (accepted) or an error that ends the attempt (status as received). */
+  bindingAcknowledged?(now: Instant, client: Address, status: number): void;
+  /** A Binding Error 1 came: the client has no binding for us (yet). */
+  bindingError?(now: Instant, client: Address): void;
+  /** No answer after the last retransmission, or a Parameter Problem for a mobility header: a plain client. */
+  unresponsive?(now: Instant, client: Address): void;
+  /** The home agent answered our home registration. */
+  homeRegistered?(now: Instant, status: number): void;
+}
+
+/** The mobile node side of a server node, towards correspondents. Implemented by class MobileNode. */
+export interface MobileNodeLayer {
+  readonly homeAddress: Address;
+  readonly careOf: Address;
+  /** Registers (and keeps registered) with the home agent; `preferred`: this member is the default (contact node). */
+  registerHome(now: Instant): void;
+  /** Runs both tests where needed, then binds: sends a Binding Update with A=1 and keeps the binding fresh. */
+  optimize(now: Instant, client: Address): void;
+  stateOf(client: Address): RouteOptimization;
+  /** Home test and care-of test, no update: testsDone tells when both tokens are there. Uses tokens still good. */
+  runTests(now: Instant, client: Address, which: { readonly home: boolean; readonly careOf: boolean }): void;
+  hasTokens(now: Instant, client: Address): boolean;
+  /** Sends a Binding Update now with the tokens there are; retransmitted until acknowledged. False: no tokens. */
+  sendBindingUpdate(now: Instant, client: Address): boolean;
+  /** From now on (or not) packets to this client carry HAO from our care-of address, even before the BA is there. */
+  useRoute(now: Instant, client: Address, route: 'direct' | 'home-agent'): void;
+  exportCorrespondent(now: Instant, client: Address): CorrespondentSnapshot;
+  /** Takes over a client's state from another member: silent, sends nothing. */
+  importCorrespondent(now: Instant, snapshot: CorrespondentSnapshot): void;
+  /** Forgets the client without a word (the donor's side, after a handoff). */
+  forgetCorrespondent(client: Address): void;
+}

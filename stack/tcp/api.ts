@@ -185,6 +185,8 @@ export interface TcpLayer {
   connectionsBetween(local: Address, remote: Address): Connection[];
 
   // --- handoff -----------------------------------------------------------------------------------------
+  /** Tells the handoff, beside the app's own events, each time the send buffer of this connection runs empty. */
+  onDrained(connection: Connection, handler: ((now: Instant) => void) | undefined): void;
   /** No output from now on: timers stand still, no ACK, no RST. Segments that arrive are not for TCP any more. */
   freeze(now: Instant, connection: Connection): void;
   /** Takes back a freeze: timers go on where they stood. */

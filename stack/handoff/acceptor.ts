@@ -1,0 +1,286 @@
+// The acceptor's side of a handoff as a state machine: pure, driven by messages and events, acting through
+// AcceptorActions. DESIGN.md section 7. It may give the client back (ABORT) as long as it has emitted nothing:
+// no Binding Update, no acknowledgement, no data. From the Binding Update on the client is its own.
+
+import { assertNever } from '../core/parsed.ts';
+import { after, type Duration, type Instant, microseconds, seconds } from '../core/time.ts';
+import type { Timer, TimerQueue } from '../core/timer-queue.ts';
+import type { CorrespondentSnapshot } from '../mobility/api.ts';
+import type { Address } from '../wire/address.ts';
+import type { ConnectionName, ConnectionState, HandoffId, HandoffMessage } from './messages.ts';
+import type { Strategy } from './strategy.ts';
+
+/** A donor that has gone quiet before STATE does not keep the client's packets held for longer. */
+export const STATE_TIMEOUT: Duration = seconds(60);
+/** An app that does not take over within this time refuses. */
+export const RESTORE_TIMEOUT: Duration = seconds(5);
+/** Octets of send buffers that a donor may copy ahead, over all connections of a client. */
+export const MAX_COPIED = 64 * 1024 * 1024;
+/** The Binding Update is never held back for longer, whatever queue the donor reports. */
+export const MAX_HOLD_BACK: Duration = seconds(2);
+
+export interface AcceptorActions {
+  send(now: Instant, message: HandoffMessage): void;
+  /** From now on the client's packets are kept (bounded), an older tombstone for it is gone. */
+  hold(now: Instant): void;
+  importCorrespondent(now: Instant, snapshot: CorrespondentSnapshot): void;
+  /** Home test and care-of test, as far as tokens are missing; Acceptor.testsDone() answers, perhaps at once. */
+  runTests(now: Instant): void;
+  /** Brings connections and apps to life, silent; Acceptor.installed() or .failed() answers, perhaps at once. */
+  install(now: Instant, connections: readonly ConnectionState[], copied: CopiedBuffers): void;
+  /** One-way latencies as this node has measured them: from the donor, and to the client. */
+  latencies(): { readonly donor: Duration; readonly client: Duration };
+  /** Sends the Binding Update; false when the tokens are gone. */
+  bind(now: Instant): boolean;
+  /** Packets to the client go straight from our care-of address (or through the home agent). */
+  route(now: Instant, route: 'direct' | 'home-agent'): void;
+  /** The connections speak, apps go on, what was held is taken in. */
+  resume(now: Instant): void;
+  /** The first data was lost for want of a binding: send it again. */
+  nudge(now: Instant): void;
+  /** Nothing of this client stays here; what was held goes back to the donor. */
+  discard(now: Instant): void;
+  finished(now: Instant, outcome: AcceptorOutcome): void;
+}
+
+export type AcceptorOutcome = { readonly ok: true } | { readonly ok: false; readonly reason: string };
+
+export type AcceptorPhase = 'testing' | 'ready' | 'installing' | 'holding-back' | 'binding' | 'done' | 'failed';
+
+export interface AcceptorOptions {
+  readonly id: HandoffId;
+  readonly epoch: number;
+  readonly client: Address;
+  readonly strategy: Strategy;
+  readonly timers: TimerQueue;
+  readonly actions: AcceptorActions;
+}
+
+/** Stretches of send buffers that came ahead of STATE. */
+export class CopiedBuffers {
+  readonly #buffers = new Map<string, { offset: number; end: number; chunks: Uint8Array[] }>();
+  #total = 0;
+
+  /** False: over the bound, or a stretch that does not join the one before. */
+  add(name: ConnectionName, offset: number, bytes: Uint8Array): boolean {
+    this.#total += bytes.length;
+    if (this.#total > MAX_COPIED) return false;
+    const key = keyOf(name);
+    const buffer = this.#buffers.get(key);
+    if (buffer === undefined) {
+      this.#buffers.set(key, { offset, end: offset + bytes.length, chunks: [bytes] });
+      return true;
+    }
+    if (buffer.end !== offset) return false;
+    buffer.chunks.push(bytes);
+    buffer.end += bytes.length;
+    return true;
+  }
+
+  /** The copied stretch of a connection: where it begins in the stream, and its octets. */
+  of(name: ConnectionName): { readonly offset: number; readonly chunks: readonly Uint8Array[] } | undefined {
+    return this.#buffers.get(keyOf(name));
+  }
+}
+
+const keyOf = (name: ConnectionName): string => `${name.localPort}/${name.remotePort}`;
+
+export class Acceptor {
+  readonly id: HandoffId;
+  readonly client: Address;
+  readonly epoch: number;
+  readonly #o: AcceptorOptions;
+  readonly #timeout: Timer;
+  readonly #copied = new CopiedBuffers();
+  #phase: AcceptorPhase = 'testing';
+  /** The client has refused something for want of a binding since our data went out. */
+  #refused = false;
+  #holdBack: Duration = microseconds(0);
+
+  constructor(options: AcceptorOptions) {
+    this.id = options.id;
+    this.client = options.client;
+    this.epoch = options.epoch;
+    this.#o = options;
+    this.#timeout = options.timers.timer((now) => this.#timedOut(now));
+  }
+
+  get phase(): AcceptorPhase {
+    return this.#phase;
+  }
+
+  /** Begins the work that PREPARE asks for. */
+  start(now: Instant, correspondent: CorrespondentSnapshot): void {
+    const { actions, strategy } = this.#o;
+    this.#timeout.set(after(now, STATE_TIMEOUT));
+    actions.hold(now);
+    // On-demand means what it says: a home test of its own, even where the donor has a good token.
+    const known = strategy.tokens === 'on-demand' ? { ...correspondent, homeToken: undefined } : correspondent;
+    actions.importCorrespondent(now, known);
+    actions.runTests(now);
+  }
+
+  testsDone(now: Instant): void {
+    if (this.#phase !== 'testing') return;
+    this.#phase = 'ready';
+    this.#o.actions.send(now, { kind: 'ready', id: this.id });
+  }
+
+  message(now: Instant, message: HandoffMessage): void {
+    if (message.id !== this.id) return;
+    switch (message.kind) {
+      case 'copy':
+        return this.#copy(now, message.connection, message.offset, message.bytes);
+      case 'state':
+        return this.#state(now, message);
+      case 'abort':
+        // Before STATE the donor may change its mind; after it, it has given the client away.
+        if (this.#phase === 'testing' || this.#phase === 'ready') this.#end(now, message.reason);
+        return;
+      case 'query':
+        return this.#answer(now);
+      case 'prepare':
+        // Repeated: say again what was said.
+        if (this.#phase === 'ready') this.#o.actions.send(now, { kind: 'ready', id: this.id });
+        return;
+      case 'ready':
+      case 'commit':
+      case 'installed':
+        return; // a donor's business
+      default:
+        assertNever(message);
+    }
+  }
+
+  /** Connections and apps are in place. */
+  installed(now: Instant): void {
+    if (this.#phase !== 'installing') return;
+    if (this.#holdBack <= 0) return this.#bind(now);
+    this.#phase = 'holding-back';
+    this.#timeout.set(after(now, this.#holdBack));
+  }
+
+  /** A failure while nothing has been emitted: the client goes back to the donor. */
+  failed(now: Instant, reason: string): void {
+    if (!this.#mayAbort()) return;
+    this.#o.actions.send(now, { kind: 'abort', id: this.id, reason });
+    this.#end(now, reason);
+  }
+
+  bindingAcknowledged(now: Instant, status: number): void {
+    if (this.#phase !== 'binding' || status >= 128) return; // the mobile node deals with refusals
+    const { actions, strategy } = this.#o;
+    actions.route(now, 'direct');
+    if (strategy.binding === 'confirmed') actions.resume(now);
+    else if (this.#refused) actions.nudge(now);
+    this.#commit(now);
+  }
+
+  bindingError(): void {
+    this.#refused = true;
+  }
+
+  /** The client does not answer Binding Updates: it is reached through the home agent, which it takes whatever its binding. */
+  unresponsive(now: Instant): void {
+    if (this.#phase === 'testing') return this.failed(now, 'the client does not answer the return routability tests');
+    if (this.#phase !== 'binding') return;
+    this.#o.actions.route(now, 'home-agent');
+    this.#o.actions.resume(now);
+    this.#commit(now);
+  }
+
+  channelDown(now: Instant): void {
+    // With STATE here the client is ours, whatever becomes of the channel; without, the donor has kept it.
+    if (this.#phase === 'testing' || this.#phase === 'ready') this.#end(now, 'the control connection to the donor broke');
+  }
+
+  #copy(now: Instant, name: ConnectionName, offset: number, bytes: Uint8Array): void {
+    if (this.#phase !== 'testing' && this.#phase !== 'ready') return;
+    if (!this.#copied.add(name, offset, bytes)) this.failed(now, 'copied buffers do not fit together or are too large');
+  }
+
+  #state(now: Instant, state: Extract<HandoffMessage, { kind: 'state' }>): void {
+    if (this.#phase === 'testing') return this.failed(now, 'STATE came before READY');
+    if (this.#phase !== 'ready') return;
+    const { actions, strategy } = this.#o;
+    this.#phase = 'installing';
+    this.#timeout.set(after(now, RESTORE_TIMEOUT));
+    const known = strategy.tokens === 'on-demand' ? { ...state.correspondent, homeToken: undefined } : state.correspondent;
+    actions.importCorrespondent(now, known);
+    // The donor's last packet should be at the client before our Binding Update shuts the donor out.
+    const latency = actions.latencies();
+    const ahead = strategy.buffers === 'carry' ? state.donorTailUs - latency.donor - latency.client : 0;
+    this.#holdBack = microseconds(Math.min(Math.max(0, ahead), MAX_HOLD_BACK));
+    actions.install(now, state.connections, this.#copied);
+  }
+
+  #bind(now: Instant): void {
+    const { actions, strategy } = this.#o;
+    // Set before the deed: from here on the client is ours.
+    this.#phase = 'binding';
+    this.#timeout.cancel();
+    if (!actions.bind(now)) {
+      this.#phase = 'installing';
+      return this.failed(now, 'the keygen tokens have expired');
+    }
+    if (strategy.binding === 'confirmed') return;
+    actions.route(now, 'direct');
+    actions.resume(now);
+  }
+
+  #commit(now: Instant): void {
+    this.#phase = 'done';
+    this.#timeout.cancel();
+    this.#o.actions.send(now, { kind: 'commit', id: this.id });
+    this.#o.actions.finished(now, { ok: true });
+  }
+
+  #answer(now: Instant): void {
+    const { actions } = this.#o;
+    switch (this.#phase) {
+      case 'done':
+        return actions.send(now, { kind: 'commit', id: this.id });
+      case 'holding-back':
+      case 'binding':
+      case 'installing':
+        return actions.send(now, { kind: 'installed', id: this.id });
+      case 'testing':
+      case 'ready':
+        // The donor has sent STATE and it never came: the client is not ours and never will be by this id.
+        return this.failed(now, 'STATE did not arrive');
+      case 'failed':
+        return actions.send(now, { kind: 'abort', id: this.id, reason: 'given back before' });
+      default:
+        assertNever(this.#phase);
+    }
+  }
+
+  #mayAbort(): boolean {
+    return this.#phase === 'testing' || this.#phase === 'ready' || this.#phase === 'installing' || this.#phase === 'holding-back';
+  }
+
+  #timedOut(now: Instant): void {
+    switch (this.#phase) {
+      case 'testing':
+      case 'ready':
+        return this.failed(now, `the donor sent no STATE within ${STATE_TIMEOUT / 1e6} s`);
+      case 'installing':
+        return this.failed(now, `the app did not take over within ${RESTORE_TIMEOUT / 1e6} s`);
+      case 'holding-back':
+        return this.#bind(now);
+      case 'binding':
+      case 'done':
+      case 'failed':
+        return;
+      default:
+        assertNever(this.#phase);
+    }
+  }
+
+  #end(now: Instant, reason: string): void {
+    this.#phase = 'failed';
+    this.#timeout.cancel();
+    this.#o.actions.discard(now);
+    this.#o.actions.finished(now, { ok: false, reason });
+  }
+}

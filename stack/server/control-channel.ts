@@ -1,0 +1,217 @@
+// The control channel between the members of a group: framed handoff messages over TCP on our own stack.
+// Each member keeps one connection to each other member open and warm, on which it sends; what it receives
+// comes on the connections the others opened. This is the plain form: who speaks is told by the address
+// alone. ControlChannel is the place where mutual TLS goes.
+
+import type { Counters } from '../core/counters.ts';
+import { after, type Duration, type Instant, milliseconds, seconds } from '../core/time.ts';
+import type { Timer, TimerQueue } from '../core/timer-queue.ts';
+import { decodeMessage, encodeMessage, frameLength, type HandoffMessage } from '../handoff/messages.ts';
+import type { Connection, Listener, TcpLayer } from '../tcp/api.ts';
+import type { Address } from '../wire/address.ts';
+import { FrameReader } from './frame-reader.ts';
+
+/** Another member, as the control channel reaches it. */
+export interface ControlPeer {
+  readonly name: string;
+  readonly careOf: Address;
+  readonly controlPort: number;
+}
+
+export interface ControlHandlers {
+  message(now: Instant, from: string, message: HandoffMessage): void;
+  /** The connection to (or from) this member broke. */
+  down(now: Instant, member: string): void;
+}
+
+export interface ControlChannel {
+  send(now: Instant, to: string, message: HandoffMessage): void;
+  /** Half the round trip to this member, as far as it has been measured. */
+  latency(member: string): Duration | undefined;
+  /** Is the connection to this member up? */
+  isUp(member: string): boolean;
+  close(now: Instant): void;
+}
+
+/** Octets that may wait for a member whose connection is not up (or not quick enough): the buffers of one big client. */
+export const MAX_BACKLOG = 64 * 1024 * 1024;
+const FIRST_REDIAL: Duration = milliseconds(200);
+const LAST_REDIAL: Duration = seconds(5);
+/** Keepalive of idle control connections: a dead member is noticed, a live one stays warm. */
+const KEEPALIVE: Duration = seconds(15);
+const USER_TIMEOUT: Duration = seconds(20);
+const BUFFER = 4 * 1024 * 1024;
+
+export interface ControlOptions {
+  readonly tcp: TcpLayer;
+  readonly timers: TimerQueue;
+  readonly counters: Counters;
+  readonly address: Address;
+  readonly port: number;
+  readonly peers: readonly ControlPeer[];
+  readonly handlers: ControlHandlers;
+}
+
+const CONNECTION_OPTIONS = {
+  noDelay: true,
+  keepAlive: KEEPALIVE,
+  userTimeout: USER_TIMEOUT,
+  sendBuffer: BUFFER,
+  receiveBuffer: BUFFER,
+} as const;
+
+export class PlainControlChannel implements ControlChannel {
+  readonly #o: ControlOptions;
+  readonly #outgoing = new Map<string, Outgoing>();
+  readonly #incoming = new Set<Connection>();
+  readonly #listener: Listener;
+
+  /** Throws when the control port is taken. */
+  constructor(now: Instant, options: ControlOptions) {
+    this.#o = options;
+    const listener = options.tcp.listen({ address: options.address, port: options.port, ...CONNECTION_OPTIONS }, (at, c) =>
+      this.#accepted(at, c),
+    );
+    if (typeof listener === 'string') throw new Error(`control port ${options.port} of ${options.address}: ${listener}`);
+    this.#listener = listener;
+    for (const peer of options.peers) {
+      const outgoing = new Outgoing(peer, options);
+      this.#outgoing.set(peer.name, outgoing);
+      outgoing.dial(now);
+    }
+  }
+
+  send(now: Instant, to: string, message: HandoffMessage): void {
+    this.#outgoing.get(to)?.send(now, encodeMessage(message));
+  }
+
+  latency(member: string): Duration | undefined {
+    return this.#outgoing.get(member)?.latency;
+  }
+
+  isUp(member: string): boolean {
+    return this.#outgoing.get(member)?.isUp === true;
+  }
+
+  close(now: Instant): void {
+    this.#listener.close(now);
+    for (const outgoing of this.#outgoing.values()) outgoing.close(now);
+    for (const connection of this.#incoming) connection.abort(now);
+  }
+
+  #accepted(now: Instant, connection: Connection): void {
+    const peer = this.#o.peers.find((p) => p.careOf.equals(connection.remote.address));
+    if (peer === undefined) {
+      this.#o.counters.bump('control-refused-not-a-member');
+      connection.abort(now);
+      return;
+    }
+    const reader = new FrameReader(frameLength);
+    this.#incoming.add(connection);
+    const broken = (at: Instant) => {
+      this.#incoming.delete(connection);
+      this.#o.handlers.down(at, peer.name);
+    };
+    const readable = (at: Instant): void => {
+      for (let bytes = connection.read(at); bytes !== undefined; bytes = connection.read(at)) reader.push(bytes);
+      for (let frame = reader.next(); frame !== undefined; frame = reader.next()) {
+        const message = frame.ok ? decodeMessage(frame.value.subarray(4)) : frame;
+        if (!message.ok) {
+          // A member that talks nonsense (or another version) is not talked to.
+          this.#o.counters.bump('control-malformed');
+          connection.abort(at);
+          return;
+        }
+        this.#o.handlers.message(at, peer.name, message.value);
+      }
+    };
+    connection.events = { readable, peerFinished: (at) => connection.shutdown(at), closed: broken };
+    readable(now);
+  }
+}
+
+/** The connection on which this member sends to one other. */
+class Outgoing {
+  readonly #peer: ControlPeer;
+  readonly #o: ControlOptions;
+  readonly #redial: Timer;
+  readonly #queue: Uint8Array[] = [];
+  #queued = 0;
+  #delay = FIRST_REDIAL;
+  #connection: Connection | undefined;
+  #closing = false;
+
+  constructor(peer: ControlPeer, options: ControlOptions) {
+    this.#peer = peer;
+    this.#o = options;
+    this.#redial = options.timers.timer((now) => this.dial(now));
+  }
+
+  get isUp(): boolean {
+    return this.#connection?.state === 'ESTABLISHED';
+  }
+
+  get latency(): Duration | undefined {
+    const rtt = this.#connection?.info.minRtt;
+    return rtt === undefined ? undefined : ((rtt / 2) as Duration);
+  }
+
+  dial(now: Instant): void {
+    if (this.#connection !== undefined || this.#closing) return;
+    const remote = { address: this.#peer.careOf, port: this.#peer.controlPort };
+    const connection = this.#o.tcp.connect(now, { remote, localAddress: this.#o.address, ...CONNECTION_OPTIONS });
+    if (typeof connection === 'string') return this.#retry(now);
+    this.#connection = connection;
+    connection.events = {
+      connected: (at) => {
+        this.#delay = FIRST_REDIAL;
+        this.#pump(at);
+      },
+      writable: (at) => this.#pump(at),
+      peerFinished: (at) => connection.shutdown(at),
+      closed: (at) => {
+        this.#connection = undefined;
+        this.#retry(at);
+        this.#o.handlers.down(at, this.#peer.name);
+      },
+    };
+  }
+
+  send(now: Instant, frame: Uint8Array): void {
+    if (this.#queued + frame.length > MAX_BACKLOG) {
+      this.#o.counters.bump('control-backlog-full');
+      return;
+    }
+    this.#queue.push(frame);
+    this.#queued += frame.length;
+    this.#pump(now);
+  }
+
+  close(now: Instant): void {
+    this.#closing = true;
+    this.#redial.cancel();
+    this.#connection?.shutdown(now);
+  }
+
+  #pump(now: Instant): void {
+    const connection = this.#connection;
+    if (connection === undefined || connection.state !== 'ESTABLISHED') return;
+    for (let frame = this.#queue[0]; frame !== undefined; frame = this.#queue[0]) {
+      const taken = connection.write(now, frame);
+      this.#queued -= taken;
+      if (taken < frame.length) {
+        this.#queue[0] = frame.subarray(taken);
+        return;
+      }
+      this.#queue.shift();
+    }
+  }
+
+  #retry(now: Instant): void {
+    // What was half sent is of no use on a new connection; the handoff's QUERY asks what became of it.
+    this.#queue.length = 0;
+    this.#queued = 0;
+    this.#redial.set(after(now, this.#delay));
+    this.#delay = Math.min(2 * this.#delay, LAST_REDIAL) as Duration;
+  }
+}

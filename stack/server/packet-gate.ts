@@ -1,0 +1,126 @@
+// What happens to the TCP packets of a client that is being handed off: they pass, are held, or go on to
+// another member through a tunnel (RFC 2473). A frozen end therefore never sees a segment, let alone resets
+// it. After a handoff the forwarding entry is the donor's tombstone: it lives 2 MSL from its last use.
+
+import { setU16 } from '../core/bytes.ts';
+import { fold } from '../core/checksum.ts';
+import type { Counters } from '../core/counters.ts';
+import { after, type Duration, type Instant, seconds } from '../core/time.ts';
+import { cutSuperFrame } from '../device/segment.ts';
+import type { DeliveryHook, Ipv6Mobility } from '../ipv6/hooks.ts';
+import type { ReceivedPacket } from '../ipv6/port.ts';
+import type { Address } from '../wire/address.ts';
+import { emitIpv6Header, IPV6_HEADER_LEN, PROTOCOL, pseudoHeaderSum } from '../wire/ipv6.ts';
+
+/** 2 MSL (RFC 9293 3.4.2): segments of the old path are gone from the network by then. */
+export const TOMBSTONE_LIFETIME: Duration = seconds(240);
+/** Held packets of one client: about a receive window; what does not fit is lost like any packet. */
+export const MAX_HELD_OCTETS = 2 * 1024 * 1024;
+/** Clients with an entry; the oldest tombstone makes room. */
+export const MAX_GATED_CLIENTS = 65_536;
+
+const TCP_CHECKSUM_OFFSET = 16;
+
+type Entry =
+  | { readonly kind: 'hold'; readonly packets: Uint8Array[]; octets: number }
+  | { readonly kind: 'forward'; readonly to: Address; expires: Instant };
+
+export interface PacketGateOptions {
+  readonly ipv6: Ipv6Mobility;
+  readonly counters: Counters;
+  readonly homeAddress: Address;
+  readonly careOf: Address;
+}
+
+export class PacketGate implements DeliveryHook {
+  readonly #o: PacketGateOptions;
+  readonly #entries = new Map<string, Entry>();
+
+  constructor(options: PacketGateOptions) {
+    this.#o = options;
+    options.ipv6.addHooks({ delivery: this });
+  }
+
+  deliver(now: Instant, packet: ReceivedPacket): 'pass' | 'taken' {
+    if (this.#entries.size === 0 || packet.protocol !== PROTOCOL.tcp) return 'pass';
+    if (!packet.destination.equals(this.#o.homeAddress)) return 'pass';
+    const entry = this.#entries.get(packet.source.key);
+    if (entry === undefined) return 'pass';
+    if (entry.kind === 'forward' && entry.expires < now) {
+      this.#entries.delete(packet.source.key);
+      return 'pass';
+    }
+    for (const plain of plainPackets(packet)) this.#take(now, entry, plain);
+    return 'taken';
+  }
+
+  /** Keeps the client's packets from now on. A tombstone for it is forgotten. */
+  hold(client: Address): void {
+    if (this.#entries.get(client.key)?.kind === 'hold') return;
+    this.#set(client, { kind: 'hold', packets: [], octets: 0 });
+  }
+
+  /** Sends what is held, and what comes from now on, to another member. */
+  forward(now: Instant, client: Address, to: Address): void {
+    const held = this.#entries.get(client.key);
+    const entry: Entry = { kind: 'forward', to, expires: after(now, TOMBSTONE_LIFETIME) };
+    this.#set(client, entry);
+    if (held?.kind === 'hold') for (const packet of held.packets) this.#take(now, entry, packet);
+  }
+
+  /** Lets the client's packets pass again, those that were held first. */
+  open(now: Instant, client: Address): void {
+    const held = this.#entries.get(client.key);
+    this.#entries.delete(client.key);
+    if (held?.kind === 'hold') for (const packet of held.packets) this.#o.ipv6.inject(now, packet);
+  }
+
+  #take(now: Instant, entry: Entry, packet: Uint8Array): void {
+    if (entry.kind === 'forward') {
+      entry.expires = after(now, TOMBSTONE_LIFETIME);
+      this.#o.counters.bump('gate-forwarded');
+      this.#o.ipv6.tunnel(now, packet, this.#o.careOf, entry.to);
+    } else if (entry.octets + packet.length > MAX_HELD_OCTETS) {
+      this.#o.counters.bump('gate-overflow');
+    } else {
+      entry.packets.push(packet);
+      entry.octets += packet.length;
+    }
+  }
+
+  #set(client: Address, entry: Entry): void {
+    this.#entries.delete(client.key);
+    if (this.#entries.size >= MAX_GATED_CLIENTS) this.#evictTombstone();
+    this.#entries.set(client.key, entry);
+  }
+
+  #evictTombstone(): void {
+    for (const [key, entry] of this.#entries) {
+      if (entry.kind !== 'forward') continue;
+      this.#entries.delete(key);
+      this.#o.counters.bump('gate-tombstone-evicted');
+      return;
+    }
+  }
+}
+
+/**
+ * Copies of a packet as the client's TCP meant it: from the client to the home address, without the headers
+ * that route optimization added, checksum complete, a super-frame cut into the segments it stands for.
+ */
+function plainPackets(packet: ReceivedPacket): Uint8Array[] {
+  const length = packet.end - packet.start;
+  const plain = new Uint8Array(IPV6_HEADER_LEN + length);
+  const { source, destination, trafficClass, hopLimit, protocol } = packet;
+  emitIpv6Header(
+    { trafficClass, flowLabel: 0, payloadLength: length & 0xffff, nextHeader: protocol, hopLimit, source, destination },
+    plain,
+    0,
+  );
+  plain.set(packet.bytes.subarray(packet.start, packet.end), IPV6_HEADER_LEN);
+  if (!packet.checksumValid) return [plain];
+  // The kernel that made the packet may have left its checksum to a device that never was: make it anew.
+  const offload = { gsoSize: packet.gsoSize, checksumStart: IPV6_HEADER_LEN, checksumOffset: TCP_CHECKSUM_OFFSET };
+  setU16(plain, IPV6_HEADER_LEN + TCP_CHECKSUM_OFFSET, fold(pseudoHeaderSum(source, destination, protocol, length)));
+  return cutSuperFrame({ bytes: plain, offload });
+}

@@ -4,11 +4,11 @@
 import type { SystemError } from './addon.ts';
 
 export function explainOpenError(error: SystemError, name: string, netns: string): Error {
-  const text = explanation(error, name, netns) ?? `${error.syscall}: ${error.message}`;
+  const text = explanation(error, netns) ?? `${error.syscall}: ${error.message}`;
   return Object.assign(new Error(`cannot open TUN interface ${name}: ${text}`, { cause: error }), { code: error.code });
 }
 
-function explanation({ code, syscall }: SystemError, name: string, netns: string): string | undefined {
+function explanation({ code, syscall }: SystemError, netns: string): string | undefined {
   switch (`${syscall} ${code}`) {
     case '/dev/net/tun EACCES':
     case '/dev/net/tun EPERM':
@@ -23,7 +23,7 @@ function explanation({ code, syscall }: SystemError, name: string, netns: string
     case 'TUNSETIFF EBUSY':
       return 'another process has it open: choose another name or end that process';
     case 'TUNSETIFF EINVAL':
-      return `an interface of that name exists and is no TUN interface with these settings: \`ip link delete ${name}\``;
+      return 'an interface of that name exists and is no TUN interface with these settings: choose another name';
     case 'netns ENOENT':
       return `no network namespace at ${netns}: \`ip netns add\` makes one`;
     case 'netns EACCES':

@@ -71,7 +71,12 @@ export class CopiedBuffers {
       this.#buffers.set(key, { offset, end: offset + bytes.length, chunks: [bytes] });
       return true;
     }
-    if (buffer.end !== offset) return false;
+    if (offset > buffer.end) {
+      // All that was copied before has been acknowledged since.
+      this.#buffers.set(key, { offset, end: offset + bytes.length, chunks: [bytes] });
+      return true;
+    }
+    if (offset < buffer.end) return false;
     buffer.chunks.push(bytes);
     buffer.end += bytes.length;
     return true;

@@ -2,7 +2,7 @@
 // correspondent and moves with it in a handoff.
 
 import type { Random } from '../core/random.ts';
-import type { Instant } from '../core/time.ts';
+import type { Duration, Instant } from '../core/time.ts';
 import type { TimerQueue } from '../core/timer-queue.ts';
 import type { Trace } from '../core/trace.ts';
 import type { Ipv6Mobility } from '../ipv6/hooks.ts';
@@ -52,6 +52,8 @@ export interface MobileNodeEvents {
   bindingError?(now: Instant, client: Address): void;
   /** No answer after the last retransmission, or a Parameter Problem for a mobility header: a plain client. */
   unresponsive?(now: Instant, client: Address): void;
+  /** A home test whose init cookie bears another member's Binding Identifier: whole packet, to be relayed to it. */
+  relayHomeTest?(now: Instant, bid: number, packet: Uint8Array): void;
   /** The home agent answered our home registration. */
   homeRegistered?(now: Instant, status: number): void;
 }
@@ -72,6 +74,8 @@ export interface MobileNodeLayer {
   sendBindingUpdate(now: Instant, client: Address): boolean;
   /** From now on (or not) packets to this client carry HAO from our care-of address, even before the BA is there. */
   useRoute(now: Instant, client: Address, route: 'direct' | 'home-agent'): void;
+  /** One-way latency to the client, half the round trip of the last care-of test or Binding Update; undefined: not measured. */
+  latencyTo(client: Address): Duration | undefined;
   exportCorrespondent(now: Instant, client: Address): CorrespondentSnapshot;
   /** Takes over a client's state from another member: silent, sends nothing. */
   importCorrespondent(now: Instant, snapshot: CorrespondentSnapshot): void;

@@ -1,0 +1,166 @@
+// What a Donor's actions do on a member: the client's connections, their apps, the packet gate and the
+// mobile node. One object a handoff.
+
+import type { Clock, Duration, Instant } from '../core/time.ts';
+import { ZERO } from '../core/time.ts';
+import { type DonorActions, type DonorOutcome, tailOf } from '../handoff/donor.ts';
+import type { ConnectionName, ConnectionState, HandoffId, HandoffMessage } from '../handoff/messages.ts';
+import type { CorrespondentSnapshot, MobileNodeLayer } from '../mobility/api.ts';
+import type { Connection, TcpLayer } from '../tcp/api.ts';
+import { encodeSnapshot, withoutSendBuffer } from '../tcp/snapshot.ts';
+import type { Address } from '../wire/address.ts';
+import type { HandoffApp } from './app-contract.ts';
+import type { PacketGate } from './packet-gate.ts';
+
+/** Octets of one 'copy' message. */
+const COPY_CHUNK = 256 * 1024;
+
+export interface DonorSideOptions {
+  readonly id: HandoffId;
+  readonly client: Address;
+  readonly acceptorCareOf: Address;
+  readonly clock: Clock;
+  readonly tcp: TcpLayer;
+  readonly mobile: MobileNodeLayer;
+  readonly gate: PacketGate;
+  readonly appOf: (port: number) => HandoffApp | undefined;
+  readonly send: (now: Instant, message: HandoffMessage) => void;
+  readonly finished: (now: Instant, outcome: DonorOutcome) => void;
+  /** Answers of the Donor that owns these actions. */
+  readonly donor: () => { drained(now: Instant): void; saved(now: Instant): void; failed(now: Instant, reason: string): void };
+}
+
+export class DonorSide implements DonorActions {
+  readonly #o: DonorSideOptions;
+  /** End of what has been copied ahead, by connection. */
+  readonly #copiedTo = new Map<Connection, number>();
+  readonly #states = new Map<Connection, unknown>();
+  /** Connections whose app has been asked to stop writing. */
+  readonly #quiet = new Set<Connection>();
+  #tail: Duration = ZERO;
+
+  constructor(options: DonorSideOptions) {
+    this.#o = options;
+  }
+
+  send(now: Instant, message: HandoffMessage): void {
+    this.#o.send(now, message);
+  }
+
+  quiesce(now: Instant): void {
+    for (const connection of this.#connections()) {
+      this.#appOf(connection)?.quiesce(now, connection);
+      this.#quiet.add(connection);
+      this.#o.tcp.onDrained(connection, (at) => this.#o.donor().drained(at));
+    }
+  }
+
+  isDrained(): boolean {
+    return this.#connections().every((connection) => connection.unacknowledged === 0);
+  }
+
+  save(now: Instant): void {
+    const waiting: Promise<void>[] = [];
+    for (const connection of this.#connections()) {
+      const app = this.#appOf(connection);
+      if (app === undefined) continue;
+      // A connection that has come since the others went quiet.
+      if (!this.#quiet.has(connection)) {
+        app.quiesce(now, connection);
+        this.#quiet.add(connection);
+      }
+      const state = app.save(now, connection);
+      if (state instanceof Promise) waiting.push(state.then((value) => void this.#states.set(connection, value)));
+      else this.#states.set(connection, state);
+    }
+    const { donor, clock } = this.#o;
+    if (waiting.length === 0) return donor().saved(now);
+    Promise.all(waiting).then(
+      () => donor().saved(clock.now()),
+      (error: unknown) => donor().failed(clock.now(), `the app gave no state: ${messageOf(error)}`),
+    );
+  }
+
+  freeze(now: Instant): void {
+    const connections = this.#connections();
+    this.#tail = Math.max(0, ...connections.map((connection) => tailOf(connection.info))) as Duration;
+    this.#o.gate.hold(this.#o.client);
+    for (const connection of connections) {
+      this.#o.tcp.onDrained(connection, undefined);
+      this.#o.tcp.freeze(now, connection);
+    }
+  }
+
+  copyAhead(now: Instant): void {
+    for (const connection of this.#connections()) {
+      const { offset, bytes } = this.#o.tcp.copySendBuffer(connection, this.#copiedTo.get(connection) ?? 0);
+      for (let from = 0; from < bytes.length; from += COPY_CHUNK) {
+        const chunk = bytes.subarray(from, from + COPY_CHUNK);
+        this.send(now, { kind: 'copy', id: this.#o.id, connection: nameOf(connection), offset: offset + from, bytes: chunk });
+      }
+      if (bytes.length > 0) this.#copiedTo.set(connection, offset + bytes.length);
+    }
+  }
+
+  collect(now: Instant): ConnectionState[] {
+    return this.#connections().map((connection) => {
+      const snapshot = this.#o.tcp.snapshot(now, connection);
+      const tcb = encodeSnapshot(withoutSendBuffer(snapshot, this.#copiedTo.get(connection) ?? 0));
+      const app = this.#states.has(connection) ? { state: this.#states.get(connection) } : null;
+      return { ...nameOf(connection), tcb, app };
+    });
+  }
+
+  correspondent(now: Instant): CorrespondentSnapshot {
+    return this.#o.mobile.exportCorrespondent(now, this.#o.client);
+  }
+
+  tail(): Duration {
+    return this.#tail;
+  }
+
+  forward(now: Instant): void {
+    this.#o.gate.forward(now, this.#o.client, this.#o.acceptorCareOf);
+  }
+
+  thaw(now: Instant): void {
+    for (const connection of this.#connections()) {
+      this.#o.tcp.onDrained(connection, undefined);
+      if (connection.frozen) this.#o.tcp.thaw(now, connection);
+      if (this.#quiet.has(connection)) this.#appOf(connection)?.resume(now, connection);
+    }
+    this.#o.gate.open(now, this.#o.client);
+  }
+
+  release(now: Instant): void {
+    for (const connection of this.#connections()) {
+      const app = this.#appOf(connection);
+      this.#o.tcp.forget(connection);
+      app?.released(now, connection);
+    }
+    this.#o.mobile.forgetCorrespondent(this.#o.client);
+  }
+
+  finished(now: Instant, outcome: DonorOutcome): void {
+    this.#o.finished(now, outcome);
+  }
+
+  #connections(): Connection[] {
+    return this.#o.tcp
+      .connectionsBetween(this.#o.mobile.homeAddress, this.#o.client)
+      .filter((connection) => connection.state !== 'CLOSED');
+  }
+
+  /** The app of a connection that has one: not before the handshake is done, not in TIME-WAIT any more. */
+  #appOf(connection: Connection): HandoffApp | undefined {
+    if (connection.state === 'SYN-RECEIVED' || connection.state === 'TIME-WAIT') return undefined;
+    return this.#o.appOf(connection.local.port);
+  }
+}
+
+const nameOf = (connection: Connection): ConnectionName => ({
+  localPort: connection.local.port,
+  remotePort: connection.remote.port,
+});
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

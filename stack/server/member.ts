@@ -1,0 +1,297 @@
+// A member of the group: one server node with its services, the control channel to the others, and the
+// handoffs that go out and come in. It joins host (TCP, IPv6, mobile node) and the pure handoff machines;
+// it runs the same on a TUN device and in the simulator.
+
+import { toHex } from '../core/bytes.ts';
+import { Counters } from '../core/counters.ts';
+import type { Random } from '../core/random.ts';
+import { type Clock, type Instant, ZERO } from '../core/time.ts';
+import type { TimerQueue } from '../core/timer-queue.ts';
+import { NO_TRACE, type Trace } from '../core/trace.ts';
+import { Acceptor } from '../handoff/acceptor.ts';
+import { Donor, type DonorOutcome } from '../handoff/donor.ts';
+import { HANDOFF_ID_LEN, type HandoffId, type HandoffMessage, MAX_CONNECTIONS } from '../handoff/messages.ts';
+import type { Strategy } from '../handoff/strategy.ts';
+import type { Ipv6Mobility } from '../ipv6/hooks.ts';
+import type { MobileNodeEvents, MobileNodeLayer } from '../mobility/api.ts';
+import type { Connection, InstallOptions, ListenOptions, TcpLayer } from '../tcp/api.ts';
+import type { Address } from '../wire/address.ts';
+import { AcceptorSide } from './acceptor-side.ts';
+import type { HandoffApp } from './app-contract.ts';
+import { type ControlChannel, type ControlPeer, PlainControlChannel } from './control-channel.ts';
+import { DonorSide } from './donor-side.ts';
+import { PacketGate } from './packet-gate.ts';
+
+export interface MemberPeer extends ControlPeer {
+  /** Binding Identifier of this member at the home agent (RFC 5648). */
+  readonly bid: number;
+}
+
+export interface MemberOptions {
+  readonly tcp: TcpLayer;
+  readonly ipv6: Ipv6Mobility;
+  readonly mobile: MobileNodeLayer;
+  readonly timers: TimerQueue;
+  readonly random: Random;
+  /** For what an app does in its own time; everything else brings its time along. */
+  readonly clock: Clock;
+  readonly controlPort: number;
+  readonly peers: readonly MemberPeer[];
+  /** Congestion state of connections that are taken over. Default 'restart'. */
+  readonly install?: InstallOptions;
+  readonly trace?: Trace;
+}
+
+/** How a handoff ended, told to whoever asked for it. */
+export interface HandoffReport {
+  readonly id: HandoffId;
+  readonly client: Address;
+  readonly to: string;
+  readonly outcome: DonorOutcome;
+  readonly startedAt: Instant;
+  readonly endedAt: Instant;
+}
+
+/** Finished handoffs that are remembered, so that a donor's late QUERY finds its answer. */
+const MAX_REMEMBERED = 1024;
+/** Clients whose epoch is remembered. */
+const MAX_EPOCHS = 65_536;
+/** Handoffs coming in at the same time: each holds packets and buffers of a client. */
+const MAX_INCOMING = 1024;
+
+export class Member {
+  readonly counters = new Counters();
+  readonly gate: PacketGate;
+  readonly #o: MemberOptions;
+  readonly #trace: Trace;
+  readonly #apps = new Map<number, HandoffApp>();
+  readonly #donors = new Map<HandoffId, { readonly donor: Donor; readonly to: string }>();
+  readonly #acceptors = new Map<HandoffId, { readonly acceptor: Acceptor; readonly from: string }>();
+  readonly #epochs = new Map<string, number>();
+  #control: ControlChannel | undefined;
+
+  constructor(options: MemberOptions) {
+    this.#o = options;
+    this.#trace = options.trace ?? NO_TRACE;
+    const { ipv6, mobile } = options;
+    this.gate = new PacketGate({ ipv6, counters: this.counters, homeAddress: mobile.homeAddress, careOf: mobile.careOf });
+  }
+
+  /** What the host's mobile node has to tell goes here. */
+  readonly mobileEvents: MobileNodeEvents = {
+    testsDone: (now, client) => this.#incoming(client)?.testsDone(now),
+    bindingAcknowledged: (now, client, status) => {
+      this.#note(now, 'binding-acknowledged', { client: client.toString(), status });
+      this.#incoming(client)?.bindingAcknowledged(now, status);
+    },
+    bindingError: (_now, client) => this.#incoming(client)?.bindingError(),
+    unresponsive: (now, client) => this.#incoming(client)?.unresponsive(now),
+    relayHomeTest: (now, bid, packet) => {
+      const peer = this.#o.peers.find((p) => p.bid === bid);
+      if (peer === undefined) this.counters.bump('home-test-for-nobody');
+      else this.#o.ipv6.tunnel(now, packet, this.#o.mobile.careOf, peer.careOf);
+    },
+  };
+
+  /** Opens the control channel. Throws when its port is taken. */
+  start(now: Instant): void {
+    const { tcp, timers, mobile, controlPort, peers } = this.#o;
+    this.#control = new PlainControlChannel(now, {
+      tcp,
+      timers,
+      counters: this.counters,
+      address: mobile.careOf,
+      port: controlPort,
+      peers,
+      handlers: {
+        message: (at, from, message) => this.#message(at, from, message),
+        down: (at, member) => this.#down(at, member),
+      },
+    });
+  }
+
+  /** Serves `app` at a port of the contact address. Throws when the port is taken. */
+  serve(port: number, app: HandoffApp, options: Omit<ListenOptions, 'port' | 'address'> = {}): void {
+    const { tcp, mobile } = this.#o;
+    const listener = tcp.listen({ ...options, address: mobile.homeAddress, port }, (now, connection) =>
+      this.#accepted(now, connection, app),
+    );
+    if (typeof listener === 'string') throw new Error(`port ${port} of ${mobile.homeAddress}: ${listener}`);
+    this.#apps.set(port, app);
+  }
+
+  /** Has the control connection to this member been opened? */
+  isConnectedTo(member: string): boolean {
+    return this.#control?.isUp(member) === true;
+  }
+
+  /** Everybody connected to the contact address here. */
+  clients(): { readonly client: Address; readonly connections: number }[] {
+    const found = new Map<string, { client: Address; connections: number }>();
+    for (const connection of this.#o.tcp.connections()) {
+      if (!connection.local.address.equals(this.#o.mobile.homeAddress)) continue;
+      const client = connection.remote.address;
+      const entry = found.get(client.key) ?? { client, connections: 0 };
+      entry.connections += 1;
+      found.set(client.key, entry);
+    }
+    return [...found.values()];
+  }
+
+  /** Hands a client to another member. A string says why that cannot even begin; else `done` tells the end. */
+  handoff(
+    now: Instant,
+    client: Address,
+    to: string,
+    strategy: Strategy,
+    done: (report: HandoffReport) => void,
+  ): string | undefined {
+    const refusal = this.#whyNot(client, to);
+    if (refusal !== undefined) return refusal;
+    const peer = this.#o.peers.find((p) => p.name === to);
+    if (peer === undefined) return `unknown node '${to}'`;
+    const id = toHex(this.#o.random.bytes(HANDOFF_ID_LEN));
+    const { tcp, mobile, clock, timers } = this.#o;
+    const side = new DonorSide({
+      id,
+      client,
+      acceptorCareOf: peer.careOf,
+      clock,
+      tcp,
+      mobile,
+      gate: this.gate,
+      appOf: (port) => this.#apps.get(port),
+      send: (at, message) => this.#send(at, to, message),
+      finished: (at, outcome) => {
+        this.#donors.delete(id);
+        this.#note(at, outcome.ok ? 'handoff-done' : 'handoff-failed', { id, ...(outcome.ok ? {} : { reason: outcome.reason }) });
+        done({ id, client, to, outcome, startedAt: now, endedAt: at });
+      },
+      donor: () => donor,
+    });
+    const epoch = (this.#epochs.get(client.key) ?? 0) + 1;
+    const donor: Donor = new Donor({ id, epoch, client, strategy, timers, actions: side });
+    this.#donors.set(id, { donor, to });
+    this.#remember(client, epoch);
+    this.#note(now, 'handoff-start', { id, client: client.toString(), to });
+    donor.start(now);
+    return undefined;
+  }
+
+  close(now: Instant): void {
+    this.#control?.close(now);
+  }
+
+  #whyNot(client: Address, to: string): string | undefined {
+    if (!this.#o.peers.some((p) => p.name === to)) {
+      return `unknown node '${to}': the members this node knows are ${this.#o.peers.map((p) => p.name).join(', ') || 'none'}`;
+    }
+    const connections = this.#o.tcp.connectionsBetween(this.#o.mobile.homeAddress, client);
+    if (connections.length === 0) return `no client ${client} here`;
+    if (connections.length > MAX_CONNECTIONS) return `client ${client} has more than ${MAX_CONNECTIONS} connections`;
+    for (const { donor } of this.#donors.values()) {
+      if (donor.client.equals(client)) return `client ${client} is being handed off already`;
+    }
+    if (this.#incoming(client) !== undefined) return `client ${client} is just coming in`;
+    if (this.#o.mobile.stateOf(client) !== 'bound') {
+      return `client ${client} has no binding for this node (no Mobile IPv6, or not yet)`;
+    }
+    if (!this.isConnectedTo(to)) return `node '${to}' is not connected`;
+    return undefined;
+  }
+
+  #accepted(now: Instant, connection: Connection, app: HandoffApp): void {
+    app.accept(now, connection);
+    this.#o.mobile.optimize(now, connection.remote.address);
+  }
+
+  #message(now: Instant, from: string, message: HandoffMessage): void {
+    this.#note(now, `${message.kind}-received`, { id: message.id, from });
+    const donating = this.#donors.get(message.id);
+    if (donating !== undefined) {
+      if (donating.to === from) donating.donor.message(now, message);
+      return;
+    }
+    const accepting = this.#acceptors.get(message.id);
+    if (accepting !== undefined) {
+      if (accepting.from === from) accepting.acceptor.message(now, message);
+      return;
+    }
+    if (message.kind === 'prepare') this.#prepare(now, from, message);
+    else if (message.kind === 'state' || message.kind === 'query') {
+      this.#send(now, from, { kind: 'abort', id: message.id, reason: 'this node knows nothing of the handoff' });
+    }
+  }
+
+  #prepare(now: Instant, from: string, message: Extract<HandoffMessage, { kind: 'prepare' }>): void {
+    const { id, epoch, client, strategy, correspondent } = message;
+    const refuse = (reason: string) => this.#send(now, from, { kind: 'abort', id, reason });
+    const peer = this.#o.peers.find((p) => p.name === from);
+    if (peer === undefined) return;
+    if (!correspondent.client.equals(client)) return refuse('the correspondent state is of another client');
+    if (epoch <= (this.#epochs.get(client.key) ?? 0)) return refuse(`epoch ${epoch} of this client is past`);
+    if (this.#incoming(client) !== undefined) return refuse('the client is just coming in');
+    if (!this.#makeRoom()) return refuse('too many handoffs at the same time');
+    const { tcp, mobile, clock, timers, install } = this.#o;
+    const side = new AcceptorSide({
+      client,
+      donorCareOf: peer.careOf,
+      clock,
+      tcp,
+      mobile,
+      gate: this.gate,
+      install: install ?? { congestion: 'restart' },
+      appOf: (port) => this.#apps.get(port),
+      latencies: () => ({
+        donor: this.#control?.latency(from) ?? ZERO,
+        client: mobile.latencyTo(client) ?? ZERO,
+      }),
+      send: (at, reply) => this.#send(at, from, reply),
+      finished: (at, outcome) =>
+        this.#note(at, outcome.ok ? 'takeover-done' : 'takeover-failed', { id, ...(outcome.ok ? {} : { reason: outcome.reason }) }),
+      acceptor: () => acceptor,
+    });
+    const acceptor: Acceptor = new Acceptor({ id, epoch, client, strategy, timers, actions: side });
+    this.#acceptors.set(id, { acceptor, from });
+    this.#remember(client, epoch);
+    acceptor.start(now, correspondent);
+  }
+
+  #down(now: Instant, member: string): void {
+    for (const { donor, to } of [...this.#donors.values()]) if (to === member) donor.channelDown(now);
+    for (const { acceptor, from } of [...this.#acceptors.values()]) if (from === member) acceptor.channelDown(now);
+  }
+
+  #send(now: Instant, to: string, message: HandoffMessage): void {
+    if (message.kind !== 'copy') this.#note(now, `${message.kind}-sent`, { id: message.id, to });
+    this.#control?.send(now, to, message);
+  }
+
+  /** The handoff that is bringing this client here, if one is. */
+  #incoming(client: Address): Acceptor | undefined {
+    for (const { acceptor } of this.#acceptors.values()) {
+      if (acceptor.client.equals(client) && acceptor.phase !== 'done' && acceptor.phase !== 'failed') return acceptor;
+    }
+    return undefined;
+  }
+
+  #makeRoom(): boolean {
+    let active = 0;
+    for (const [id, { acceptor }] of this.#acceptors) {
+      if (acceptor.phase !== 'done' && acceptor.phase !== 'failed') active += 1;
+      else if (this.#acceptors.size >= MAX_REMEMBERED) this.#acceptors.delete(id);
+    }
+    return active < MAX_INCOMING;
+  }
+
+  #remember(client: Address, epoch: number): void {
+    this.#epochs.delete(client.key);
+    const [oldest] = this.#epochs.keys();
+    if (this.#epochs.size >= MAX_EPOCHS && oldest !== undefined) this.#epochs.delete(oldest);
+    this.#epochs.set(client.key, epoch);
+  }
+
+  #note(now: Instant, event: string, detail: Record<string, string | number | boolean>): void {
+    this.#trace(now, { layer: 'handoff', event, detail });
+  }
+}

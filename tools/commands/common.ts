@@ -1,0 +1,93 @@
+// Options that several commands have, and checks of what they name before anything starts.
+
+import { readFileSync, statSync } from 'node:fs';
+import { access, constants } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import type { Command } from 'commander';
+import { fromHex } from '../../stack/core/bytes.ts';
+import { UserError } from '../errors.ts';
+import { NODE_DEVICE } from '../lab/topology.ts';
+
+export interface CommonFlags {
+  readonly json?: boolean;
+}
+
+export interface RoleFlags extends CommonFlags {
+  readonly device: string;
+  readonly pcap?: string;
+}
+
+export const addJson = (command: Command): Command =>
+  command.option('--json', 'results as JSON, one object a line, on stdout');
+
+/** What every role has: its TUN device, a capture, JSON output. */
+export const addRoleOptions = (command: Command): Command =>
+  addJson(
+    command
+      .option('--device <name>', 'TUN device that the stack is behind', NODE_DEVICE)
+      .option('--pcap <file>', 'write every packet of the device to this pcapng file'),
+  );
+
+/** The character device and the interface have to be there before a stack can be put on it. */
+export async function checkDevice(name: string): Promise<void> {
+  await checkTun();
+  // Of this process's network namespace, which /sys/class/net need not be.
+  const interfaces = readFileSync('/proc/self/net/dev', 'utf8');
+  if (!interfaces.split('\n').some((line) => line.trimStart().startsWith(`${name}:`))) {
+    throw new UserError(
+      `no device '${name}' here: run this in a site of the lab ('homeport lab up', 'homeport lab exec SITE -- ...') ` +
+        `or make one with 'ip tuntap add dev ${name} mode tun'`,
+    );
+  }
+}
+
+export async function checkTun(): Promise<void> {
+  try {
+    await access('/dev/net/tun', constants.R_OK | constants.W_OK);
+  } catch (error) {
+    const missing = error instanceof Error && 'code' in error && error.code === 'ENOENT';
+    throw new UserError(
+      missing
+        ? "/dev/net/tun is missing: load the module ('modprobe tun') or give the container the device (--device /dev/net/tun)"
+        : "no permission to open /dev/net/tun: run as root, or 'chmod 0666 /dev/net/tun' once as root",
+    );
+  }
+}
+
+/** A file that is to be read later: there, and a file. */
+export function checkFile(path: string): void {
+  if (!statSync(path).isFile()) throw new UserError(`${path}: not a file`);
+}
+
+export function checkDirectory(path: string): void {
+  if (!statSync(path).isDirectory()) throw new UserError(`${path}: not a directory`);
+}
+
+/** A file that is to be written later: its directory is there and can be written to. */
+export async function checkWritable(path: string | undefined): Promise<void> {
+  if (path === undefined) return;
+  const directory = dirname(path);
+  try {
+    await access(directory, constants.W_OK);
+  } catch {
+    throw new UserError(`${path}: cannot be written (no directory ${directory}, or no permission)`);
+  }
+}
+
+const MIN_KEY_OCTETS = 16;
+
+/** A shared key from a file or an environment variable (never from the command line, which `ps` shows). */
+export function readKey(what: string, file: string | undefined, variable: string): Uint8Array {
+  const text = file === undefined ? process.env[variable] : readFileSync(file, 'utf8');
+  const from = file ?? variable;
+  if (text === undefined) throw new UserError(`no ${what}: give a file of hexadecimal digits, or set ${variable}`);
+  let key: Uint8Array;
+  try {
+    key = fromHex(text);
+  } catch {
+    // The text is a secret: not into the message.
+    throw new UserError(`${from}: the ${what} has to be hexadecimal digits`);
+  }
+  if (key.length < MIN_KEY_OCTETS) throw new UserError(`${from}: the ${what} needs at least ${MIN_KEY_OCTETS} octets`);
+  return key;
+}

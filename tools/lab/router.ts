@@ -1,0 +1,138 @@
+// The lab's Internet: one router with a device into every site and a modelled link for each ordered pair of
+// sites. Forwards by destination prefix, counts the hop limit down, answers with ICMPv6 errors (RFC 4443) where
+// a router does. Sans-IO: time comes with each batch, delays run on a TimerQueue; router-process.ts drives it.
+
+import { setU8 } from '../../stack/core/bytes.ts';
+import { Counters } from '../../stack/core/counters.ts';
+import { SeededRandom } from '../../stack/core/random.ts';
+import { elapsed, type Instant, milliseconds, seconds } from '../../stack/core/time.ts';
+import type { TimerQueue } from '../../stack/core/timer-queue.ts';
+import type { Device, Frame } from '../../stack/device/device.ts';
+import { Link } from '../../stack/device/fault.ts';
+import type { Direction } from '../../stack/device/record.ts';
+import type { Address } from '../../stack/wire/address.ts';
+import { ICMPV6 } from '../../stack/wire/icmpv6.ts';
+import { IPV6_FIELD, IPV6_HEADER_LEN, parseIpv6Header } from '../../stack/wire/ipv6.ts';
+import { icmpv6ErrorPacket, mayCauseError } from './router-error.ts';
+import { conditions, pairKey, ROUTER_ADDRESS, type Site, type Topology } from './topology.ts';
+
+/** What the capture is shown: 'out' of a site into the Internet, 'in' = out of the Internet into the site. */
+export type LabSink = (now: Instant, site: Site, direction: Direction, packet: Uint8Array) => void;
+
+export interface RouterOptions {
+  readonly topology: Topology;
+  readonly timers: TimerQueue;
+  /** By the name of the site. */
+  readonly devices: ReadonlyMap<string, Device>;
+  readonly sink?: LabSink;
+}
+
+/** How much later a reordered packet comes: some forty full-sized packets at 100 Mbit/s. */
+const REORDERING_DELAY = milliseconds(5);
+/** RFC 4443 2.4 (f): a bound on the errors that a flood can make us send. */
+const MAX_ERRORS_PER_SECOND = 100;
+
+interface Port {
+  readonly site: Site;
+  readonly device: Device;
+}
+
+export class Router {
+  readonly counters = new Counters();
+  readonly #ports: readonly Port[];
+  readonly #links = new Map<string, Link>();
+  readonly #sink: LabSink;
+  #errorsSince = Number.NEGATIVE_INFINITY as Instant;
+  #errors = 0;
+
+  constructor(options: RouterOptions) {
+    const { topology, timers, devices } = options;
+    this.#sink = options.sink ?? (() => {});
+    this.#ports = topology.sites.map((site) => {
+      const device = devices.get(site.name);
+      if (device === undefined) throw new Error(`no device for site ${site.name}`);
+      return { site, device };
+    });
+    let number = 0;
+    for (const from of this.#ports) {
+      for (const to of this.#ports) {
+        if (from === to) continue;
+        // Each link draws from a generator of its own: traffic elsewhere does not change its luck.
+        const random = new SeededRandom(topology.seed * 1_000 + number++);
+        const path = { ...conditions(topology, from.site.name, to.site.name), reorderingDelay: REORDERING_DELAY };
+        const link = new Link({ timers, random }, path, (now, packets) => this.#deliver(now, to, packets));
+        this.#links.set(pairKey(from.site.name, to.site.name), link);
+      }
+      from.device.onFrames((now, frames) => this.#input(now, from, frames));
+    }
+  }
+
+  /** The model of one direction, for its statistics. */
+  link(from: string, to: string): Link | undefined {
+    return this.#links.get(pairKey(from, to));
+  }
+
+  #input(now: Instant, from: Port, frames: readonly Frame[]): void {
+    for (const frame of frames) this.#forward(now, from, frame.bytes);
+  }
+
+  #forward(now: Instant, from: Port, packet: Uint8Array): void {
+    const header = parseIpv6Header(packet);
+    if (!header.ok || packet.length < IPV6_HEADER_LEN + header.value.payloadLength) {
+      this.counters.bump('malformed');
+      return;
+    }
+    const { source, destination, hopLimit } = header.value;
+    // What a kernel says to its own link (MLD, router solicitations) is not the Internet's business.
+    if (!source.isRoutableUnicast || !destination.isRoutableUnicast) {
+      this.counters.bump('not-for-the-internet');
+      return;
+    }
+    this.#sink(now, from.site, 'out', packet);
+    if (hopLimit <= 1) {
+      this.#answerError(now, from, packet, source, { type: ICMPV6.timeExceeded, code: 0 });
+      return;
+    }
+    const to = this.#ports.find((port) => port !== from && reaches(port.site, destination));
+    if (to === undefined) {
+      this.#answerError(now, from, packet, source, { type: ICMPV6.unreachable, code: 0 });
+      return;
+    }
+    this.counters.bump('forwarded');
+    const onward = packet.slice();
+    setU8(onward, IPV6_FIELD.hopLimit, hopLimit - 1); // RFC 8200 3
+    this.link(from.site.name, to.site.name)?.send(now, onward);
+  }
+
+  #deliver(now: Instant, to: Port, packets: readonly Uint8Array[]): void {
+    for (const packet of packets) this.#sink(now, to.site, 'in', packet);
+    to.device.send(
+      now,
+      packets.map((bytes) => ({ bytes })),
+    );
+  }
+
+  #answerError(
+    now: Instant,
+    to: Port,
+    packet: Uint8Array,
+    destination: Address,
+    error: { readonly type: number; readonly code: number },
+  ): void {
+    this.counters.bump(error.type === ICMPV6.timeExceeded ? 'hop-limit-exceeded' : 'no-route');
+    if (!mayCauseError(packet) || !this.#withinErrorRate(now)) return;
+    this.#deliver(now, to, [icmpv6ErrorPacket({ ...error, source: ROUTER_ADDRESS, destination, offending: packet })]);
+  }
+
+  #withinErrorRate(now: Instant): boolean {
+    if (elapsed(this.#errorsSince, now) > seconds(1)) {
+      this.#errorsSince = now;
+      this.#errors = 0;
+    }
+    this.#errors += 1;
+    return this.#errors <= MAX_ERRORS_PER_SECOND;
+  }
+}
+
+const reaches = (site: Site, destination: Address): boolean =>
+  site.prefix.contains(destination) || site.extra.some((extra) => extra.contains(destination));

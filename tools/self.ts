@@ -1,0 +1,49 @@
+// How the tools start themselves again: in a namespace, or as another role. And small things about processes
+// that are this program's own children.
+
+import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/** The built `homeport` command, also when this runs from the sources (tests). */
+export function homeportScript(): string {
+  const here = fileURLToPath(import.meta.url);
+  const built = here.endsWith('.js') ? dirname(here) : join(dirname(here), '..', 'dist', 'tools');
+  return join(built, 'homeport.js');
+}
+
+/** The command line of a subcommand in a process of its own. */
+export const homeportCommand = (...args: readonly string[]): [command: string, args: string[]] => [
+  process.execPath,
+  [homeportScript(), ...args],
+];
+
+/** The first child of a process of ours, which may be in another PID namespace; undefined when there is none (yet). */
+export function childOf(pid: number): number | undefined {
+  try {
+    const [first] = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ');
+    return first === undefined || first === '' ? undefined : Number(first);
+  } catch {
+    return undefined;
+  }
+}
+
+/** When a process began, in the kernel's ticks since boot: with it a PID means one process. undefined: gone. */
+export function startTime(pid: number): number | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    // proc(5): the second field is the name in parentheses and may hold spaces; the 22nd is the start time.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    const [state] = fields;
+    return state === 'Z' || state === 'X' ? undefined : Number(fields[22 - 3]);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Resolves with the first of these signals; the process is not ended by them from now on. */
+export function stopSignal(): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => resolve(signal));
+  });
+}

@@ -1,6 +1,6 @@
 // ICMPv6 messages (RFC 4443): echo and errors in full, everything else as type, code and body. The checksum
-// needs the pseudo-header and is its caller's: not checked here, written as 0. The code of an echo message
-// is not looked at and written as 0, and so are the unused octets of one type of error no matter which.
+// needs the pseudo-header and is its caller's: not checked here, written as 0. The code of an echo message is
+// not looked at and written as 0.
 
 import { setU8, setU16, setU32, u8, u16, u32 } from '../core/bytes.ts';
 import { assertNever, malformed, type Parsed, parsed } from '../core/parsed.ts';

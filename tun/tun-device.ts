@@ -85,7 +85,7 @@ export class TunDevice implements Device {
     this.#handler = handler;
   }
 
-  /** Told once, with the reason, when the interface goes away without close(): deleted, or its namespace ended. */
+  /** Told once, with the reason, when the interface is deleted by somebody else. An open one keeps its namespace alive. */
   onClosed(handler: ClosedHandler): void {
     this.#closedHandler = handler;
   }

@@ -5,7 +5,6 @@
 import { concatBytes, setU8, setU16, setU32, u8, u16, u32 } from '../core/bytes.ts';
 import { assertNever, malformed, type Parsed, parsed } from '../core/parsed.ts';
 import { ADDRESS_LEN, type Address, readAddress } from './address.ts';
-import { OPTION } from './option.ts';
 
 export const FLOW_SUB_OPTION = { pad1: 0, padN: 1, bindingReference: 2, trafficSelector: 3 } as const;
 
@@ -73,10 +72,12 @@ export function parseFlowSubOptions(bytes: Uint8Array, start: number, end: numbe
 /** Sub-options one behind the other, each at an even offset (RFC 6089 4.2.1). */
 export function flowSubOptionBytes(subOptions: readonly FlowSubOption[]): Uint8Array {
   const parts: Uint8Array[] = [];
+  let odd = false;
   for (const subOption of subOptions) {
     const { type, data } = subOptionForm(subOption);
+    if (odd) parts.push(Uint8Array.of(FLOW_SUB_OPTION.pad1));
     parts.push(Uint8Array.of(type, data.length), data);
-    if (data.length % 2 === 1) parts.push(Uint8Array.of(OPTION.pad1));
+    odd = data.length % 2 === 1;
   }
   return concatBytes(...parts);
 }

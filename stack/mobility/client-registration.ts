@@ -1,0 +1,355 @@
+// One entry of the Binding Update List (RFC 6275 11.1): how far we are with one client. Runs the two tests,
+// sends the Binding Update and sends it again until it is acknowledged (11.7.2, 11.7.3, 11.8), keeps the
+// binding fresh, and remembers a client that cannot do any of it. How messages go out is MobileNode's.
+
+import { after, type Duration, elapsed, type Instant, seconds, times } from '../core/time.ts';
+import type { Timer, TimerQueue } from '../core/timer-queue.ts';
+import type { Address } from '../wire/address.ts';
+import { BINDING_STATUS, type BindingAcknowledgement } from '../wire/mobility.ts';
+import type { CorrespondentSnapshot, MobileNodeEvents, RouteOptimization } from './api.ts';
+import {
+  FIRST_REJECTION,
+  INITIAL_BINDACK_TIMEOUT,
+  LIFETIME_UNIT,
+  MAX_BINDACK_TIMEOUT,
+  sequenceIsNewer,
+} from './constants.ts';
+import { type HeldToken, KeygenTest } from './return-routability.ts';
+import { bindingManagementKey } from './rr-keys.ts';
+import { UpdateRate } from './update-rate.ts';
+
+/** How long a client that did not answer, or refused, is left alone (RFC 6275 11.3.5: "some period of time"). */
+const REFUSAL_MEMORY: Duration = seconds(300);
+/** A binding is renewed when this part of its life is over; where that fails it is tried again until the end. */
+const RENEWAL_FRACTION = 4 / 5;
+const RENEWAL_RETRY: Duration = seconds(10);
+/** Updates sent in one exchange, Binding Errors making for quick ones: the client answers all but what we need. */
+const MAX_UPDATE_TRIES = 40;
+
+/** What a Binding Update to the client is made of. */
+export interface UpdateTerms {
+  readonly sequence: number;
+  readonly lifetime: number;
+  readonly homeNonceIndex: number;
+  readonly careOfNonceIndex: number;
+  readonly kbm: Uint8Array;
+}
+
+/** What an entry needs of the mobile node it belongs to. */
+export interface RegistrationCalls {
+  readonly timers: TimerQueue;
+  readonly events: MobileNodeEvents;
+  newCookie(which: 'home' | 'care-of'): Uint8Array;
+  sendTestInit(now: Instant, client: Address, which: 'home' | 'care-of', cookie: Uint8Array): void;
+  sendUpdate(now: Instant, client: Address, terms: UpdateTerms): void;
+  /** For the Lifetime field: never beyond our own home registration (RFC 6275 11.7.2). */
+  lifetimeUnits(now: Instant): number;
+  /** The way of packets to this client has changed. */
+  routeChanged(now: Instant, client: Address): void;
+}
+
+/** A Binding Update that waits for its acknowledgement. */
+interface OutstandingUpdate {
+  readonly terms: UpdateTerms;
+  readonly sentAt: Instant;
+  /** Until it is sent again. */
+  readonly wait: Duration;
+  readonly tries: number;
+}
+
+export class ClientRegistration {
+  readonly client: Address;
+  readonly homeTest: KeygenTest;
+  readonly careOfTest: KeygenTest;
+  readonly #calls: RegistrationCalls;
+  readonly #resend: Timer;
+  readonly #renewal: Timer;
+  readonly #expiry: Timer;
+  readonly #forgiveness: Timer;
+  readonly #rate = new UpdateRate();
+  #sequence: number;
+  #update: OutstandingUpdate | undefined;
+  /** The next sending is due early (or held back by the rate) and is followed by this wait, not a doubled one. */
+  #nextWait: Duration | undefined;
+  /** When the binding at the client ends; undefined: there is none that we know of. */
+  #boundUntil: Instant | undefined;
+  #refused = false;
+  /** As useRoute says; undefined: direct if bound. */
+  #route: 'direct' | 'home-agent' | undefined;
+  /** A Binding Update is to follow as soon as both tokens are there. */
+  #wantsBinding = false;
+
+  constructor(client: Address, sequence: number, calls: RegistrationCalls) {
+    this.client = client;
+    this.#sequence = sequence;
+    this.#calls = calls;
+    this.homeTest = this.#makeTest('home');
+    this.careOfTest = this.#makeTest('care-of');
+    this.#resend = calls.timers.timer((now) => this.#resendDue(now));
+    this.#renewal = calls.timers.timer((now) => this.optimize(now));
+    this.#expiry = calls.timers.timer((now) => this.#expired(now));
+    this.#forgiveness = calls.timers.timer(() => {
+      this.#refused = false;
+    });
+  }
+
+  state(): RouteOptimization {
+    if (this.#refused) return 'refused';
+    if (this.#boundUntil !== undefined) return 'bound';
+    if (this.#updating) return 'updating';
+    return this.homeTest.running || this.careOfTest.running ? 'testing' : 'none';
+  }
+
+  /** Do packets to the client leave from the care-of address, with a Home Address option? */
+  get direct(): boolean {
+    return this.#route === undefined ? this.#boundUntil !== undefined : this.#route === 'direct';
+  }
+
+  /** An exchange with the client is under way: an error it sends now may be about it. */
+  get busy(): boolean {
+    return this.#updating || this.homeTest.running || this.careOfTest.running;
+  }
+
+  get #updating(): boolean {
+    return this.#update !== undefined || this.#nextWait !== undefined;
+  }
+
+  hasTokens(now: Instant): boolean {
+    return this.homeTest.held(now) !== undefined && this.careOfTest.held(now) !== undefined;
+  }
+
+  /** RFC 6275 11.7.2: both tests where needed, then the update. */
+  optimize(now: Instant): void {
+    if (this.#refused) return;
+    this.#wantsBinding = true;
+    if (this.hasTokens(now)) this.sendUpdate(now);
+    else this.runTests(now, { home: true, careOf: true });
+  }
+
+  runTests(now: Instant, which: { readonly home: boolean; readonly careOf: boolean }): void {
+    if (this.#refused) return;
+    if (which.home && this.homeTest.held(now) === undefined) this.homeTest.start(now);
+    if (which.careOf && this.careOfTest.held(now) === undefined) this.careOfTest.start(now);
+    if (!this.busy && this.hasTokens(now)) this.#calls.events.testsDone?.(now, this.client);
+  }
+
+  /** A new update, at once or as soon as the rate allows. False: a token is missing. */
+  sendUpdate(now: Instant): boolean {
+    if (!this.hasTokens(now)) return false;
+    const roundTrip = this.careOfTest.roundTrip;
+    this.#refused = false;
+    this.#transmit(now, roundTrip === undefined ? INITIAL_BINDACK_TIMEOUT : times(roundTrip, 2));
+    return true;
+  }
+
+  useRoute(now: Instant, route: 'direct' | 'home-agent'): void {
+    const before = this.direct;
+    this.#route = route;
+    if (this.direct !== before) this.#calls.routeChanged(now, this.client);
+  }
+
+  /** RFC 6275 11.7.3. `verify` checks the authenticator under a key. */
+  acknowledge(now: Instant, ack: BindingAcknowledgement, verify: (kbm: Uint8Array) => boolean): void {
+    const update = this.#update;
+    if (update === undefined) return;
+    const { status } = ack;
+    if (status >= BINDING_STATUS.expiredHomeNonce && status <= BINDING_STATUS.expiredNonces) {
+      // These come unauthenticated (9.5.4): believed only for the very update that is outstanding.
+      if (ack.sequence === update.terms.sequence) this.#repeatTests(now, status);
+    } else if (!verify(update.terms.kbm)) {
+      return;
+    } else if (status === BINDING_STATUS.sequenceOutOfWindow) {
+      this.#sequence = ack.sequence;
+      this.#resendSoon(now, update);
+    } else if (ack.sequence === update.terms.sequence) {
+      if (status < FIRST_REJECTION) this.#bound(now, update, ack);
+      else this.#refuse(now);
+      this.#calls.events.bindingAcknowledged?.(now, this.client, status);
+    }
+  }
+
+  /** Binding Error 1 (RFC 6275 11.3.6): the client has no binding, or not yet the one our update is to make. */
+  bindingError(now: Instant): void {
+    if (this.#update !== undefined) this.#resendSoon(now, this.#update);
+    else if (this.#boundUntil !== undefined) this.#expired(now);
+    this.#calls.events.bindingError?.(now, this.client);
+  }
+
+  /** Binding Error 2 or an ICMPv6 Parameter Problem says that the client knows no mobility. */
+  unable(now: Instant): void {
+    if (!this.busy) return;
+    this.#refuse(now);
+    this.#calls.events.unresponsive?.(now, this.client);
+  }
+
+  /** Binding Refresh Request (RFC 6275 11.7.4). */
+  refreshRequested(now: Instant): void {
+    if (this.#boundUntil !== undefined && !this.busy) this.optimize(now);
+  }
+
+  snapshot(now: Instant): CorrespondentSnapshot {
+    const held = this.homeTest.held(now);
+    return {
+      client: this.client,
+      homeToken: held && {
+        token: held.token,
+        nonceIndex: held.nonceIndex,
+        remainingUs: elapsed(now, held.expiresAt),
+      },
+      lastSequence: this.#sequence,
+      bindingRemainingUs: this.#boundUntil === undefined ? 0 : Math.max(0, elapsed(now, this.#boundUntil)),
+      plain: this.state() === 'refused',
+    };
+  }
+
+  /** Adds what another member knew to what we know (a care-of token got ahead of time stays). */
+  adopt(now: Instant, snapshot: CorrespondentSnapshot): void {
+    const { homeToken, lastSequence, plain } = snapshot;
+    if (homeToken !== undefined && homeToken.remainingUs > 0) {
+      const { token, nonceIndex, remainingUs } = homeToken;
+      const held: HeldToken = { token: token.slice(), nonceIndex, expiresAt: after(now, remainingUs as Duration) };
+      const ours = this.homeTest.held(now);
+      if (ours === undefined || ours.expiresAt < held.expiresAt) this.homeTest.adopt(held);
+    }
+    // Until now this member had no binding at the client, so the donor's number is the one that counts.
+    if (this.#boundUntil === undefined || sequenceIsNewer(lastSequence, this.#sequence)) this.#sequence = lastSequence;
+    if (plain) this.#remember(now);
+  }
+
+  /** Ends every timer: the entry is forgotten. */
+  stop(): void {
+    this.homeTest.stop();
+    this.careOfTest.stop();
+    for (const timer of [this.#resend, this.#renewal, this.#expiry, this.#forgiveness]) timer.cancel();
+  }
+
+  #makeTest(which: 'home' | 'care-of'): KeygenTest {
+    return new KeygenTest(this.#calls.timers, {
+      newCookie: () => this.#calls.newCookie(which),
+      sendInit: (now, cookie) => this.#calls.sendTestInit(now, this.client, which, cookie),
+      done: (now) => this.#testDone(now),
+      failed: (now) => this.#failed(now),
+    });
+  }
+
+  #testDone(now: Instant): void {
+    if (!this.hasTokens(now)) return;
+    if (this.#wantsBinding) this.sendUpdate(now);
+    this.#calls.events.testsDone?.(now, this.client);
+  }
+
+  /** Every sending has a sequence number of its own (RFC 6275 11.8). Tokens that ran out are got anew first. */
+  #transmit(now: Instant, wait: Duration): void {
+    const home = this.homeTest.held(now);
+    const careOf = this.careOfTest.held(now);
+    if (home === undefined || careOf === undefined) {
+      this.#endUpdate();
+      this.optimize(now);
+      return;
+    }
+    const earliest = this.#rate.earliest(now);
+    if (earliest > now) {
+      this.#nextWait = wait;
+      this.#resend.set(earliest);
+      return;
+    }
+    this.#sequence = (this.#sequence + 1) & 0xffff;
+    const terms: UpdateTerms = {
+      sequence: this.#sequence,
+      lifetime: this.#calls.lifetimeUnits(now),
+      homeNonceIndex: home.nonceIndex,
+      careOfNonceIndex: careOf.nonceIndex,
+      kbm: bindingManagementKey(home.token, careOf.token),
+    };
+    this.#nextWait = undefined;
+    this.#update = { terms, sentAt: now, wait, tries: (this.#update?.tries ?? 0) + 1 };
+    this.#rate.note(now);
+    this.#resend.set(after(now, wait));
+    this.#calls.sendUpdate(now, this.client, terms);
+  }
+
+  /** At once, or as soon as the rate allows, and without backing off further. */
+  #resendSoon(now: Instant, update: OutstandingUpdate): void {
+    this.#nextWait = update.wait;
+    this.#resend.set(this.#rate.earliest(now));
+  }
+
+  #resendDue(now: Instant): void {
+    const early = this.#nextWait;
+    const { wait, tries } = this.#update ?? { wait: INITIAL_BINDACK_TIMEOUT, tries: 0 };
+    if (tries >= MAX_UPDATE_TRIES || (early === undefined && wait >= MAX_BINDACK_TIMEOUT)) this.#failed(now);
+    else this.#transmit(now, early ?? (Math.min(times(wait, 2), MAX_BINDACK_TIMEOUT) as Duration));
+  }
+
+  #repeatTests(now: Instant, status: number): void {
+    if (status !== BINDING_STATUS.expiredCareOfNonce) this.homeTest.discardToken();
+    if (status !== BINDING_STATUS.expiredHomeNonce) this.careOfTest.discardToken();
+    this.#endUpdate();
+    this.optimize(now);
+  }
+
+  /** RFC 6275 11.7.3: the lifetime counts from the sending of the update. */
+  #bound(now: Instant, { sentAt, terms }: OutstandingUpdate, ack: BindingAcknowledgement): void {
+    const lifetime = times(LIFETIME_UNIT, Math.min(ack.lifetime, terms.lifetime));
+    this.#endUpdate();
+    this.#wantsBinding = false;
+    const before = this.direct;
+    this.#route = undefined;
+    this.#boundUntil = after(sentAt, lifetime);
+    this.#expiry.set(this.#boundUntil);
+    this.#renewal.set(after(sentAt, times(lifetime, RENEWAL_FRACTION)));
+    if (!before) this.#calls.routeChanged(now, this.client);
+  }
+
+  /** The binding is gone, and wanted back. */
+  #expired(now: Instant): void {
+    this.#endBinding(now);
+    this.optimize(now);
+  }
+
+  #endBinding(now: Instant): void {
+    const before = this.direct;
+    this.#boundUntil = undefined;
+    this.#expiry.cancel();
+    this.#renewal.cancel();
+    if (before !== this.direct) this.#calls.routeChanged(now, this.client);
+  }
+
+  #endUpdate(): void {
+    this.#update = undefined;
+    this.#nextWait = undefined;
+    this.#resend.cancel();
+  }
+
+  /** No answer to the last try. While there is a binding yet, that is no reason to take the client for plain. */
+  #failed(now: Instant): void {
+    if (this.#boundUntil !== undefined) {
+      this.#endExchange();
+      this.#renewal.set(after(now, RENEWAL_RETRY));
+      return;
+    }
+    this.#refuse(now);
+    this.#calls.events.unresponsive?.(now, this.client);
+  }
+
+  /** Back to the home agent, and no more tries for a while (MAX_RO_FAILURE, 11.3.5). */
+  #refuse(now: Instant): void {
+    this.#endExchange();
+    this.#remember(now);
+    this.useRoute(now, 'home-agent');
+    this.#endBinding(now);
+    this.#route = undefined;
+  }
+
+  #endExchange(): void {
+    this.homeTest.stop();
+    this.careOfTest.stop();
+    this.#endUpdate();
+    this.#wantsBinding = false;
+  }
+
+  #remember(now: Instant): void {
+    this.#refused = true;
+    this.#forgiveness.set(after(now, REFUSAL_MEMORY));
+  }
+}

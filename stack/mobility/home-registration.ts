@@ -1,0 +1,273 @@
+// A server node's registration with its home agent (RFC 6275 11.7.1, 11.7.3): the Binding Update with H and A,
+// its Binding Identifier (RFC 5648), flow bindings (RFC 6089), timestamp and authenticator (RFC 4285), sent again
+// with back-off until it is acknowledged and renewed in good time.
+
+import { after, type Duration, elapsed, type Instant, NEVER, seconds, times } from '../core/time.ts';
+import type { Timer } from '../core/timer-queue.ts';
+import type { Address } from '../wire/address.ts';
+import { BINDING_STATUS, type BindingAcknowledgement, type BindingUpdate } from '../wire/mobility.ts';
+import type { MobilityOption } from '../wire/mobility-option.ts';
+import type { MobileNodeEvents, MobilityEnvironment } from './api.ts';
+import {
+  homeAgentAuthentication,
+  type SecurityAssociation,
+  signAuthentication,
+  unsignedAuthentication,
+  verifyAuthentication,
+} from './authentication.ts';
+import {
+  FIRST_REJECTION,
+  INITIAL_BINDACK_TIMEOUT,
+  INITIAL_BINDACK_TIMEOUT_FIRST_REGISTRATION,
+  LIFETIME_UNIT,
+  MAX_BINDACK_TIMEOUT,
+} from './constants.ts';
+import { clientFlow } from './flow-binding.ts';
+import type { ReceivedMobility } from './mobility-dispatch.ts';
+import { findOption } from './mobility-options.ts';
+import { sendMobility } from './mobility-output.ts';
+import { UpdateRate } from './update-rate.ts';
+
+/** Asked for when the configuration names none. */
+const DEFAULT_LIFETIME: Duration = seconds(900);
+const RENEWAL_FRACTION = 4 / 5;
+/** Flow Identification options in one update: each has 36 octets, and the packet is to stay below 1280. */
+const MAX_FLOWS_PER_UPDATE = 20;
+/** Flow bindings that wait for the home agent's word. */
+const MAX_PENDING_FLOWS = 4096;
+/** RFC 4283 3: subtype of an MN Identifier option that holds a network access identifier. */
+const NETWORK_ACCESS_IDENTIFIER = 1;
+
+export interface HomeRegistrationConfig {
+  readonly homeAddress: Address;
+  readonly careOf: Address;
+  readonly homeAgent: Address;
+  readonly association: SecurityAssociation;
+  /** Which member of the group this is (RFC 5648); absent where the home address is one node's own. */
+  readonly bid?: number;
+  /** RFC 4283: the node's name, a network access identifier. */
+  readonly identifier?: string;
+  readonly lifetime?: Duration;
+}
+
+interface OutstandingUpdate {
+  readonly sequence: number;
+  readonly sentAt: Instant;
+  readonly wait: Duration;
+  readonly lifetime: number;
+  /** Clients whose flows it names. */
+  readonly flows: readonly Address[];
+}
+
+export class HomeRegistration {
+  readonly #environment: MobilityEnvironment;
+  readonly #config: HomeRegistrationConfig;
+  readonly #events: MobileNodeEvents;
+  readonly #resend: Timer;
+  readonly #renewal: Timer;
+  readonly #expiry: Timer;
+  readonly #rate = new UpdateRate();
+  readonly #pendingFlows = new Map<string, { readonly client: Address; readonly fid: number }>();
+  #sequence: number;
+  #nextFid = 1;
+  #outstanding: OutstandingUpdate | undefined;
+  #registeredUntil: Instant | undefined;
+  #priority: number;
+  /** False after deregister: nothing is renewed. */
+  #wanted = false;
+  /** What the home agent's clock is ahead of ours (RFC 4285 6), in NTP units. */
+  #clockOffset = 0n;
+  #lastTimestamp = 0n;
+
+  constructor(
+    environment: MobilityEnvironment,
+    config: HomeRegistrationConfig,
+    priority: number,
+    events: MobileNodeEvents,
+  ) {
+    this.#environment = environment;
+    this.#config = config;
+    this.#priority = priority;
+    this.#events = events;
+    this.#sequence = environment.random.u32() & 0xffff;
+    this.#resend = environment.timers.timer((now) => this.#resendDue(now));
+    this.#renewal = environment.timers.timer((now) => this.register(now));
+    this.#expiry = environment.timers.timer(() => {
+      this.#registeredUntil = undefined;
+    });
+  }
+
+  get registered(): boolean {
+    return this.#registeredUntil !== undefined;
+  }
+
+  /** What is left of the registration; zero without one. */
+  remaining(now: Instant): Duration {
+    return elapsed(now, this.#registeredUntil ?? now);
+  }
+
+  register(now: Instant): void {
+    this.#wanted = true;
+    this.#begin(now);
+  }
+
+  /** Leaves: lifetime 0 (RFC 6275 11.5.5), sent again like any update. */
+  deregister(now: Instant): void {
+    this.#wanted = false;
+    this.#renewal.cancel();
+    this.#begin(now);
+  }
+
+  /** BID-PRI (RFC 6089 4.1), the lower the better: how the contact node becomes the default. */
+  setPriority(now: Instant, priority: number): void {
+    if (this.#priority === priority) return;
+    this.#priority = priority;
+    if (this.#wanted) this.#begin(now);
+  }
+
+  /** Has the home agent send us what comes from this client (RFC 6089). The event flowBound tells when it does. */
+  bindFlow(now: Instant, client: Address): void {
+    if (this.#config.bid === undefined || this.#pendingFlows.size >= MAX_PENDING_FLOWS) return;
+    this.#pendingFlows.set(client.key, { client, fid: this.#nextFid });
+    this.#nextFid = (this.#nextFid % 0xffff) + 1;
+    this.#begin(now);
+  }
+
+  /** RFC 6275 11.7.3. Not authenticated by the home agent: as if it had not come. */
+  acknowledge(now: Instant, received: ReceivedMobility, ack: BindingAcknowledgement): void {
+    const { homeAddress, careOf, association } = this.#config;
+    const option = homeAgentAuthentication(ack.options);
+    if (option === undefined || !verifyAuthentication(association, careOf, homeAddress, option, received.header))
+      return;
+    const outstanding = this.#outstanding;
+    if (outstanding === undefined) return;
+    if (ack.status === BINDING_STATUS.sequenceOutOfWindow) {
+      this.#sequence = ack.sequence;
+      this.#resend.set(this.#rate.earliest(now));
+      return;
+    }
+    if (ack.sequence !== outstanding.sequence) return;
+    if (ack.status === BINDING_STATUS.replayMismatch) this.#adoptClock(now, ack);
+    else if (ack.status < FIRST_REJECTION) this.#accepted(now, outstanding, ack);
+    else this.#rejected(now, ack.status);
+  }
+
+  #begin(now: Instant): void {
+    const first = this.registered ? INITIAL_BINDACK_TIMEOUT : INITIAL_BINDACK_TIMEOUT_FIRST_REGISTRATION;
+    this.#transmit(now, first);
+  }
+
+  #resendDue(now: Instant): void {
+    const wait = this.#outstanding?.wait;
+    if (wait === undefined) this.#begin(now);
+    else if (!this.#wanted && wait >= MAX_BINDACK_TIMEOUT)
+      this.#outstanding = undefined; // left unheard: it expires there
+    else this.#transmit(now, Math.min(times(wait, 2), MAX_BINDACK_TIMEOUT) as Duration);
+  }
+
+  #transmit(now: Instant, wait: Duration): void {
+    const earliest = this.#rate.earliest(now);
+    if (earliest > now) {
+      this.#resend.set(earliest);
+      return;
+    }
+    this.#rate.note(now);
+    this.#sequence = (this.#sequence + 1) & 0xffff;
+    const lifetime = this.#wanted ? Math.floor((this.#config.lifetime ?? DEFAULT_LIFETIME) / LIFETIME_UNIT) : 0;
+    const flows = this.#wanted ? [...this.#pendingFlows.values()].slice(0, MAX_FLOWS_PER_UPDATE) : [];
+    const clients = flows.map((flow) => flow.client);
+    this.#outstanding = { sequence: this.#sequence, sentAt: now, wait, lifetime, flows: clients };
+    this.#resend.set(after(now, wait));
+    this.#send(now, {
+      kind: 'binding-update',
+      sequence: this.#sequence,
+      acknowledge: true,
+      home: true,
+      linkLocal: false,
+      keyManagement: false,
+      lifetime,
+      options: this.#optionsWith(now, flows),
+    });
+  }
+
+  #send(now: Instant, message: BindingUpdate): void {
+    const { homeAddress, careOf, homeAgent, association } = this.#config;
+    const detail = { sequence: message.sequence, lifetime: message.lifetime };
+    this.#environment.trace?.(now, { layer: 'mobility', event: 'home-binding-update-sent', detail });
+    sendMobility(this.#environment, now, {
+      source: homeAddress,
+      destination: homeAgent,
+      message,
+      via: { careOfSource: careOf },
+      sign: (header) => signAuthentication(association, careOf, homeAddress, message, header),
+    });
+  }
+
+  /** RFC 6275 11.7.1; the authentication option is the last (RFC 4285 5.1). */
+  #optionsWith(now: Instant, flows: readonly { readonly client: Address; readonly fid: number }[]): MobilityOption[] {
+    const { careOf, association, bid, identifier } = this.#config;
+    const options: MobilityOption[] = [{ kind: 'alternate-care-of', address: careOf }];
+    if (bid !== undefined) {
+      options.push({ kind: 'binding-identifier', bid, status: 0, simultaneous: false, priority: this.#priority });
+      for (const { client, fid } of flows) options.push(clientFlow(fid, client, bid));
+    }
+    if (identifier !== undefined) {
+      const name = new TextEncoder().encode(identifier);
+      options.push({ kind: 'mn-identifier', subtype: NETWORK_ACCESS_IDENTIFIER, identifier: name });
+    }
+    const timestamp = this.#timestamp(now);
+    if (timestamp !== undefined) options.push({ kind: 'replay-protection', timestamp });
+    options.push(unsignedAuthentication(association.spi));
+    return options;
+  }
+
+  /** RFC 4285 6: greater with each message. */
+  #timestamp(now: Instant): bigint | undefined {
+    const clock = this.#environment.ntpTime?.(now);
+    if (clock === undefined) return undefined;
+    const timestamp = clock + this.#clockOffset;
+    this.#lastTimestamp = timestamp > this.#lastTimestamp ? timestamp : this.#lastTimestamp + 1n;
+    return this.#lastTimestamp;
+  }
+
+  /** Status 144: the home agent sent its own time; go by it from now on. */
+  #adoptClock(now: Instant, ack: BindingAcknowledgement): void {
+    const theirs = findOption(ack.options, 'replay-protection')?.timestamp;
+    const ours = this.#environment.ntpTime?.(now);
+    if (theirs === undefined || ours === undefined) return;
+    this.#clockOffset = theirs - ours;
+    this.#lastTimestamp = 0n;
+    this.#resend.set(this.#rate.earliest(now));
+  }
+
+  #accepted(now: Instant, { sentAt, lifetime, flows }: OutstandingUpdate, ack: BindingAcknowledgement): void {
+    this.#outstanding = undefined;
+    this.#resend.cancel();
+    for (const client of flows) this.#pendingFlows.delete(client.key);
+    const granted = times(LIFETIME_UNIT, Math.min(ack.lifetime, lifetime));
+    this.#registeredUntil = granted > 0 ? after(sentAt, granted) : undefined;
+    this.#expiry.set(this.#registeredUntil ?? NEVER);
+    if (granted > 0) this.#renewal.set(after(sentAt, renewalInterval(granted, ack)));
+    this.#events.homeRegistered?.(now, ack.status);
+    for (const client of flows) this.#events.flowBound?.(now, client, ack.status);
+    if (this.#pendingFlows.size > 0) this.#begin(now);
+  }
+
+  /** Tried again, seldom: the reason may go away (RFC 6275 11.8). */
+  #rejected(now: Instant, status: number): void {
+    const flows = this.#outstanding?.flows ?? [];
+    this.#outstanding = undefined;
+    for (const client of flows) this.#pendingFlows.delete(client.key);
+    if (this.#wanted) this.#resend.set(after(now, MAX_BINDACK_TIMEOUT));
+    else this.#resend.cancel();
+    this.#events.homeRegistered?.(now, status);
+    for (const client of flows) this.#events.flowBound?.(now, client, status);
+  }
+}
+
+/** RFC 6275 6.2.4: by the home agent's advice where it gives one that is shorter than the lifetime. */
+function renewalInterval(granted: Duration, ack: BindingAcknowledgement): Duration {
+  const advice = findOption(ack.options, 'refresh-advice')?.interval;
+  const interval = advice === undefined ? granted : times(LIFETIME_UNIT, advice);
+  return times(Math.min(granted, interval) as Duration, RENEWAL_FRACTION);
+}

@@ -1,0 +1,332 @@
+// The mobile node side (RFC 6275 section 11) of a server node: keeps it registered with the home agent, runs
+// return routability and binds clients, and says how packets from the home address leave: with a Home Address
+// option to bound clients, else through the home agent's tunnel. Wires messages to the entries of the Binding
+// Update List and to HomeRegistration, which hold the state. No movement detection: the care-of address stays.
+
+import { concatBytes, setU16, u8, u16 } from '../core/bytes.ts';
+import type { Instant } from '../core/time.ts';
+import type { Detour, HookVerdict } from '../ipv6/hooks.ts';
+import type { IcmpErrorReport, ReceivedPacket } from '../ipv6/port.ts';
+import type { Address } from '../wire/address.ts';
+import { PARAMETER_PROBLEM_CODE } from '../wire/icmpv6.ts';
+import { IPV6_HEADER_LEN, type Ipv6Header, PROTOCOL } from '../wire/ipv6.ts';
+import { BINDING_ERROR, COOKIE_LEN, MH, MOBILITY_FIELD } from '../wire/mobility.ts';
+import type {
+  CorrespondentSnapshot,
+  MobileNodeEvents,
+  MobileNodeLayer,
+  MobilityEnvironment,
+  RouteOptimization,
+} from './api.ts';
+import { BindingUpdateList } from './binding-update-list.ts';
+import { ClientRegistration, type RegistrationCalls, type UpdateTerms } from './client-registration.ts';
+import { LIFETIME_UNIT, MAX_RR_LIFETIME_UNITS } from './constants.ts';
+import { HomeRegistration, type HomeRegistrationConfig } from './home-registration.ts';
+import type { MobilityDispatch, ReceivedMobility } from './mobility-dispatch.ts';
+import { endsWithAuthorization, UNSIGNED_AUTHORIZATION } from './mobility-options.ts';
+import { sendMobility } from './mobility-output.ts';
+import { signBinding, verifyBinding } from './rr-keys.ts';
+
+/** Octets that a client's packets to the home address may grow by on the way: the home agent's tunnel. */
+const RECEIVE_OVERHEAD = IPV6_HEADER_LEN;
+/** Where an init cookie of ours holds the Binding Identifier, and how much of it that takes. */
+const COOKIE_BID_LEN = 2;
+/** BID-PRI of a member that is not the contact node (RFC 6089 4.1: 7 bits, the lower the better). */
+export const MEMBER_PRIORITY = 10;
+export const CONTACT_PRIORITY = 1;
+
+export interface MobileNodeConfig extends HomeRegistrationConfig {
+  /** At the start; see setPriority. */
+  readonly priority?: number;
+  /**
+   * 'automatic': a packet of a client that comes through the home agent starts route optimization (RFC 6275
+   * 11.7.2). 'on-request', the default: only optimize() does.
+   */
+  readonly routeOptimization?: 'automatic' | 'on-request';
+  readonly maxClients?: number;
+}
+
+export class MobileNode implements MobileNodeLayer {
+  readonly homeAddress: Address;
+  readonly careOf: Address;
+  readonly home: HomeRegistration;
+  readonly #environment: MobilityEnvironment;
+  readonly #config: MobileNodeConfig;
+  readonly #events: MobileNodeEvents;
+  readonly #list: BindingUpdateList;
+  readonly #calls: RegistrationCalls;
+  readonly #direct: Detour;
+  readonly #throughHomeAgent: Detour;
+  #members: readonly Address[] = [];
+
+  constructor(
+    environment: MobilityEnvironment,
+    dispatch: MobilityDispatch,
+    config: MobileNodeConfig,
+    events: MobileNodeEvents = {},
+  ) {
+    this.homeAddress = config.homeAddress;
+    this.careOf = config.careOf;
+    this.home = new HomeRegistration(environment, config, config.priority ?? MEMBER_PRIORITY, events);
+    this.#environment = environment;
+    this.#config = config;
+    this.#events = events;
+    this.#list = new BindingUpdateList(config.maxClients);
+    this.#calls = this.#registrationCalls();
+    this.#direct = { careOfSource: config.careOf };
+    this.#throughHomeAgent = { tunnel: { source: config.careOf, destination: config.homeAgent } };
+    this.#subscribe(dispatch);
+    this.#plugIn();
+    environment.ipv6.addAddress(config.homeAddress);
+  }
+
+  /** Care-of addresses of the other members: they, beside the home agent, may send us packets by tunnel. */
+  setMembers(careOfAddresses: readonly Address[]): void {
+    this.#members = careOfAddresses.filter((member) => !member.equals(this.careOf));
+  }
+
+  /** Priority of our binding at the home agent (the lower the better): CONTACT_PRIORITY makes it the default. */
+  setPriority(now: Instant, priority: number): void {
+    this.home.setPriority(now, priority);
+  }
+
+  /** Has the home agent send us what comes from this client: the way of a plain client (RFC 6089). */
+  bindFlow(now: Instant, client: Address): void {
+    this.home.bindFlow(now, client);
+  }
+
+  registerHome(now: Instant): void {
+    this.home.register(now);
+  }
+
+  deregisterHome(now: Instant): void {
+    this.home.deregister(now);
+  }
+
+  optimize(now: Instant, client: Address): void {
+    this.#entry(client)?.optimize(now);
+  }
+
+  stateOf(client: Address): RouteOptimization {
+    return this.#list.find(client)?.state() ?? 'none';
+  }
+
+  runTests(now: Instant, client: Address, which: { readonly home: boolean; readonly careOf: boolean }): void {
+    this.#entry(client)?.runTests(now, which);
+  }
+
+  hasTokens(now: Instant, client: Address): boolean {
+    return this.#list.find(client)?.hasTokens(now) ?? false;
+  }
+
+  sendBindingUpdate(now: Instant, client: Address): boolean {
+    return this.#list.find(client)?.sendUpdate(now) ?? false;
+  }
+
+  useRoute(now: Instant, client: Address, route: 'direct' | 'home-agent'): void {
+    this.#entry(client)?.useRoute(now, route);
+  }
+
+  exportCorrespondent(now: Instant, client: Address): CorrespondentSnapshot {
+    const nothing = { client, homeToken: undefined, bindingRemainingUs: 0, plain: false };
+    return this.#list.find(client)?.snapshot(now) ?? { ...nothing, lastSequence: this.#randomSequence() };
+  }
+
+  importCorrespondent(now: Instant, snapshot: CorrespondentSnapshot): void {
+    this.#entry(snapshot.client)?.adopt(now, snapshot);
+  }
+
+  forgetCorrespondent(client: Address): void {
+    this.#list.delete(client);
+  }
+
+  #entry(client: Address): ClientRegistration | undefined {
+    return this.#list.findOrAdd(client, () => new ClientRegistration(client, this.#randomSequence(), this.#calls));
+  }
+
+  #randomSequence(): number {
+    return this.#environment.random.u32() & 0xffff;
+  }
+
+  #registrationCalls(): RegistrationCalls {
+    const { timers, ipv6 } = this.#environment;
+    return {
+      timers,
+      events: this.#events,
+      newCookie: (which) => this.#newCookie(which),
+      sendTestInit: (now, client, which, cookie) => this.#sendTestInit(now, client, which, cookie),
+      sendUpdate: (now, client, terms) => this.#sendUpdate(now, client, terms),
+      lifetimeUnits: (now) => this.#lifetimeUnits(now),
+      routeChanged: (now, client) => ipv6.notifyPathChange(now, this.homeAddress, client),
+    };
+  }
+
+  #subscribe(dispatch: MobilityDispatch): void {
+    dispatch.onMessage('home-test', (now, received) => this.#homeTest(now, received));
+    dispatch.onMessage('care-of-test', (now, received) => this.#careOfTest(now, received));
+    dispatch.onMessage('binding-acknowledgement', (now, received) => this.#acknowledgement(now, received));
+    dispatch.onMessage('binding-error', (now, received) => this.#bindingError(now, received));
+    dispatch.onMessage('binding-refresh-request', (now, received) => this.#refreshRequest(now, received));
+    dispatch.onIcmpError((now, report) => this.#icmpError(now, report));
+    dispatch.onTunnel({ accepts: (outer, inner) => this.#acceptsTunnel(outer, inner) });
+  }
+
+  #plugIn(): void {
+    const automatic = this.#config.routeOptimization === 'automatic';
+    this.#environment.ipv6.addHooks({
+      output: {
+        detour: (source, destination, protocol) => this.#detour(source, destination, protocol),
+        receiveOverhead: (local) => (local.equals(this.homeAddress) ? RECEIVE_OVERHEAD : 0),
+      },
+      routingHeader2: { routingHeader2: (_now, careOf, home) => this.#routingHeader2(careOf, home) },
+      ...(automatic && { delivery: { deliver: (now, packet) => this.#delivered(now, packet) } }),
+    });
+  }
+
+  /** RFC 6275 11.3.1. Mobility Headers from the home address never use a binding (6.1). */
+  #detour(source: Address, destination: Address, protocol: number): Detour | undefined {
+    if (!source.equals(this.homeAddress)) return undefined;
+    if (protocol === PROTOCOL.mobility) return this.#throughHomeAgent;
+    if (destination.equals(this.#config.homeAgent) && this.home.registered) return this.#direct;
+    return this.#list.find(destination)?.direct === true ? this.#direct : this.#throughHomeAgent;
+  }
+
+  /** RFC 6275 6.4: the routing header of a packet to our care-of address must name our home address. */
+  #routingHeader2(careOf: Address, home: Address): HookVerdict {
+    return careOf.equals(this.careOf) && home.equals(this.homeAddress) ? 'accept' : 'unknown';
+  }
+
+  /** RFC 6275 11.3.3, and late packets that a donor sends on: for our home address, from whom we know. */
+  #acceptsTunnel(outer: { readonly source: Address; readonly destination: Address }, inner: Ipv6Header): boolean {
+    if (!outer.destination.equals(this.careOf) || !inner.destination.equals(this.homeAddress)) return false;
+    return this.#isHomeAgent(outer.source) || this.#members.some((member) => member.equals(outer.source));
+  }
+
+  #isHomeAgent(address: Address): boolean {
+    return address.equals(this.#config.homeAgent);
+  }
+
+  /** RFC 6275 11.7.2: a packet through the home agent says that its sender has no binding. */
+  #delivered(now: Instant, packet: ReceivedPacket): 'pass' {
+    const { tunnel, source, destination, protocol } = packet;
+    const fromHomeAgent = tunnel !== undefined && this.#isHomeAgent(tunnel.source) && !this.#isHomeAgent(source);
+    if (fromHomeAgent && destination.equals(this.homeAddress) && protocol !== PROTOCOL.mobility) {
+      const state = this.stateOf(source);
+      if (state === 'none' && source.isRoutableUnicast) this.optimize(now, source);
+    }
+    return 'pass';
+  }
+
+  /** The home test's cookie begins with our Binding Identifier, so that its answer finds the member that asked. */
+  #newCookie(which: 'home' | 'care-of'): Uint8Array {
+    const { bid } = this.#config;
+    if (which === 'care-of' || bid === undefined) return this.#environment.random.bytes(COOKIE_LEN);
+    const tag = new Uint8Array(COOKIE_BID_LEN);
+    setU16(tag, 0, bid);
+    return concatBytes(tag, this.#environment.random.bytes(COOKIE_LEN - COOKIE_BID_LEN));
+  }
+
+  /** RFC 6275 11.6.1: HoTI from the home address through the home agent, CoTI straight from the care-of address. */
+  #sendTestInit(now: Instant, client: Address, which: 'home' | 'care-of', cookie: Uint8Array): void {
+    const home = which === 'home';
+    sendMobility(this.#environment, now, {
+      source: home ? this.homeAddress : this.careOf,
+      destination: client,
+      message: { kind: home ? 'home-test-init' : 'care-of-test-init', cookie, options: [] },
+      via: home ? this.#throughHomeAgent : {},
+    });
+  }
+
+  /** RFC 6275 11.7.2. */
+  #sendUpdate(now: Instant, client: Address, terms: UpdateTerms): void {
+    const { sequence, lifetime, homeNonceIndex, careOfNonceIndex, kbm } = terms;
+    const detail = { client: client.toString(), sequence, lifetime };
+    this.#environment.trace?.(now, { layer: 'mobility', event: 'binding-update-sent', detail });
+    sendMobility(this.#environment, now, {
+      source: this.homeAddress,
+      destination: client,
+      message: {
+        kind: 'binding-update',
+        sequence,
+        acknowledge: true,
+        home: false,
+        linkLocal: false,
+        keyManagement: false,
+        lifetime,
+        options: [{ kind: 'nonce-indices', home: homeNonceIndex, careOf: careOfNonceIndex }, UNSIGNED_AUTHORIZATION],
+      },
+      via: this.#direct,
+      sign: (header) => signBinding(kbm, this.careOf, client, header),
+    });
+  }
+
+  /**
+   * Deviates from RFC 6275 11.7.2 while the home registration is away: clients that hold tokens are bound all the
+   * same, for the group serves its clients through an outage of the home agent.
+   */
+  #lifetimeUnits(now: Instant): number {
+    if (!this.home.registered) return MAX_RR_LIFETIME_UNITS;
+    return Math.max(1, Math.min(MAX_RR_LIFETIME_UNITS, Math.floor(this.home.remaining(now) / LIFETIME_UNIT)));
+  }
+
+  /** RFC 6275 11.6.2: to the home address, through the home agent, or relayed by the member it reached. */
+  #homeTest(now: Instant, { packet, message }: ReceivedMobility): 'handled' | 'pass' {
+    if (message.kind !== 'home-test' || packet.tunnel === undefined) return 'pass';
+    if (!packet.destination.equals(this.homeAddress)) return 'pass';
+    const bid = u16(message.cookie, 0);
+    const { bid: ours } = this.#config;
+    if (ours === undefined || bid === ours) this.#list.find(packet.source)?.homeTest.answer(now, message);
+    // What a member has relayed goes no further: no loop.
+    else if (this.#isHomeAgent(packet.tunnel.source)) this.#events.relayHomeTest?.(now, bid, packet.bytes);
+    return 'handled';
+  }
+
+  #careOfTest(now: Instant, { packet, message }: ReceivedMobility): 'handled' | 'pass' {
+    if (message.kind !== 'care-of-test' || !packet.destination.equals(this.careOf)) return 'pass';
+    this.#list.find(packet.source)?.careOfTest.answer(now, message);
+    return 'handled';
+  }
+
+  /** RFC 6275 11.7.3. */
+  #acknowledgement(now: Instant, received: ReceivedMobility): 'handled' | 'pass' {
+    const { packet, message, header } = received;
+    if (message.kind !== 'binding-acknowledgement' || !packet.destination.equals(this.homeAddress)) return 'pass';
+    const client = packet.source;
+    const detail = { from: client.toString(), status: message.status, sequence: message.sequence };
+    this.#environment.trace?.(now, { layer: 'mobility', event: 'binding-acknowledgement-received', detail });
+    if (this.#isHomeAgent(client)) {
+      if (packet.hasRoutingHeader2) this.home.acknowledge(now, received, message);
+      return 'handled';
+    }
+    const verify = (kbm: Uint8Array): boolean =>
+      endsWithAuthorization(message.options, header) && verifyBinding(kbm, this.careOf, client, header);
+    this.#list.find(client)?.acknowledge(now, message, verify);
+    return 'handled';
+  }
+
+  /** RFC 6275 11.3.6. */
+  #bindingError(now: Instant, { packet, message }: ReceivedMobility): 'handled' | 'pass' {
+    if (message.kind !== 'binding-error') return 'pass';
+    if (message.status === BINDING_ERROR.unrecognizedType) {
+      this.#list.find(packet.source)?.unable(now);
+    } else if (message.status === BINDING_ERROR.unknownBinding && message.home.equals(this.homeAddress)) {
+      if (this.#isHomeAgent(packet.source)) this.home.register(now);
+      else this.#list.find(packet.source)?.bindingError(now);
+    }
+    return 'handled';
+  }
+
+  #refreshRequest(now: Instant, { packet }: ReceivedMobility): 'handled' | 'pass' {
+    if (!packet.destination.equals(this.homeAddress)) return 'pass';
+    this.#list.find(packet.source)?.refreshRequested(now);
+    return 'handled';
+  }
+
+  /** RFC 6275 11.3.5: a client that does not know the Mobility Header says so. Other errors say nothing of that. */
+  #icmpError(now: Instant, report: IcmpErrorReport): void {
+    if (report.kind !== 'parameter-problem' || report.code !== PARAMETER_PROBLEM_CODE.nextHeader) return;
+    const type = u8(report.quoted, MOBILITY_FIELD.type);
+    if (type !== MH.homeTestInit && type !== MH.careOfTestInit && type !== MH.bindingUpdate) return;
+    this.#list.find(report.remote)?.unable(now);
+  }
+}

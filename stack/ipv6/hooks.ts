@@ -51,6 +51,11 @@ export interface RoutingHeader2Hook {
 export interface DeliveryHook {
   /** 'taken': the hook keeps or forwards it (bytes are lent: copy them); the upper layer never sees it. */
   deliver(now: Instant, packet: ReceivedPacket): 'pass' | 'taken';
+  /**
+   * Asked first where a packet is a super-frame or lacks its checksum (offloading). true, or no such method: it is
+   * cut and completed, and each plain packet comes to deliver(). false: deliver() will pass it, so it may stay whole.
+   */
+  mayTake?(packet: ReceivedPacket): boolean;
 }
 
 /** A router's packets: neither from us nor to us. */

@@ -1,0 +1,74 @@
+// What the parts of IPv6 share: our addresses, the routes, the hooks, the layers above, the way out.
+
+import type { Counters } from '../core/counters.ts';
+import type { Random } from '../core/random.ts';
+import type { Instant } from '../core/time.ts';
+import type { TimerQueue } from '../core/timer-queue.ts';
+import type { Trace } from '../core/trace.ts';
+import type { Address } from '../wire/address.ts';
+import { AddressMap } from './address-map.ts';
+import { Egress, Port } from './egress.ts';
+import { HookList } from './hook-list.ts';
+import { LoopbackDevice } from './loopback.ts';
+import { PathMtu } from './pmtu.ts';
+import { Routes } from './route.ts';
+import { type LocalAddress, selectSource } from './source-selection.ts';
+import { UpperLayers } from './upper-layers.ts';
+
+export interface ContextOptions {
+  readonly timers: TimerQueue;
+  readonly random: Random;
+  readonly trace: Trace;
+  readonly counters: Counters;
+}
+
+export class Ipv6Context {
+  readonly timers: TimerQueue;
+  readonly random: Random;
+  readonly counters: Counters;
+  readonly addresses = new AddressMap<LocalAddress>();
+  readonly routes = new Routes();
+  readonly hooks = new HookList();
+  readonly layers = new UpperLayers();
+  readonly egress: Egress;
+  readonly pathMtu: PathMtu;
+  readonly loopback: Port;
+  readonly #trace: Trace;
+
+  constructor(options: ContextOptions) {
+    this.timers = options.timers;
+    this.random = options.random;
+    this.counters = options.counters;
+    this.#trace = options.trace;
+    this.egress = new Egress(options.counters);
+    this.loopback = new Port(new LoopbackDevice(options.timers));
+    this.pathMtu = new PathMtu(options.timers, (now, destination) => {
+      this.trace(now, 'path-mtu-aged', { destination: destination.toString() });
+      this.layers.pathChanged(now, undefined, undefined);
+    });
+  }
+
+  isLocal(address: Address): boolean {
+    return address.isLoopback || this.addresses.has(address);
+  }
+
+  /** Where packets to this destination leave. */
+  portTo(destination: Address): Port | undefined {
+    return this.isLocal(destination) ? this.loopback : this.routes.lookup(destination);
+  }
+
+  selectSource(destination: Address): Address | undefined {
+    if (destination.isLoopback) return destination;
+    const port = this.portTo(destination);
+    return port === undefined ? undefined : selectSource(this.addresses.values(), destination, port);
+  }
+
+  /** Counts a packet that goes no further, and why. */
+  drop(reason: string): void {
+    this.counters.bump(`drop.${reason}`);
+  }
+
+  trace(now: Instant, event: string, detail: Readonly<Record<string, string | number | boolean>>): void {
+    this.#trace(now, { layer: 'ipv6', event, detail });
+  }
+}

@@ -105,10 +105,13 @@ export function decodeMessage(body: Uint8Array): Parsed<HandoffMessage> {
   }
   if (!isRecord(value)) return malformed('control message is not a map', 0);
   if (value.v !== MESSAGE_VERSION) {
-    return malformed(`control message version ${String(value.v)}, this node speaks ${MESSAGE_VERSION}`, 0);
+    const version = typeof value.v === 'number' ? `version ${value.v}` : 'without a version';
+    return malformed(`control message ${version}, this node speaks version ${MESSAGE_VERSION}`, 0);
   }
   const message = readMessage(value);
-  return message === undefined ? malformed('control message has a bad or missing field', 0) : parsed(message, body.length);
+  return message === undefined
+    ? malformed('control message has a bad or missing field', 0)
+    : parsed(message, body.length);
 }
 
 function plain(message: HandoffMessage): Record<string, unknown> {
@@ -122,7 +125,10 @@ function plain(message: HandoffMessage): Record<string, unknown> {
   }
 }
 
-const plainCorrespondent = (c: CorrespondentSnapshot): Record<string, unknown> => ({ ...c, client: c.client.toBytes() });
+const plainCorrespondent = (c: CorrespondentSnapshot): Record<string, unknown> => ({
+  ...c,
+  client: c.client.toBytes(),
+});
 
 function readMessage(m: Record<string, unknown>): HandoffMessage | undefined {
   const { kind, id } = m;
@@ -188,7 +194,8 @@ function readCorrespondent(value: unknown): CorrespondentSnapshot | undefined {
   const client = readClient(value.client);
   const homeToken = value.homeToken === undefined ? undefined : readToken(value.homeToken);
   if (client === undefined || (value.homeToken !== undefined && homeToken === undefined)) return undefined;
-  if (!isWord(value.lastSequence) || !isCount(value.bindingRemainingUs) || typeof value.plain !== 'boolean') return undefined;
+  if (!isWord(value.lastSequence) || !isCount(value.bindingRemainingUs) || typeof value.plain !== 'boolean')
+    return undefined;
   return {
     client,
     homeToken,
@@ -201,7 +208,8 @@ function readCorrespondent(value: unknown): CorrespondentSnapshot | undefined {
 function readToken(value: unknown): KeygenToken | undefined {
   if (!isRecord(value) || !(value.token instanceof Uint8Array) || value.token.length !== 8) return undefined;
   if (!isWord(value.nonceIndex) || !isCount(value.remainingUs)) return undefined;
-  return { token: value.token, nonceIndex: value.nonceIndex, remainingUs: value.remainingUs };
+  // A copy: eight octets must not keep a frame of megabytes alive.
+  return { token: value.token.slice(), nonceIndex: value.nonceIndex, remainingUs: value.remainingUs };
 }
 
 function readConnectionName(value: unknown): ConnectionName | undefined {
@@ -217,7 +225,8 @@ function readClient(value: unknown): Address | undefined {
 
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Uint8Array);
-const isCount = (value: unknown): value is number => typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
+const isCount = (value: unknown): value is number =>
+  typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
 const isWord = (value: unknown): value is number => isCount(value) && value <= 0xffff;
 const isHandoffId = (value: unknown): value is HandoffId =>
   typeof value === 'string' && value.length === 2 * HANDOFF_ID_LEN && /^[0-9a-f]+$/.test(value);

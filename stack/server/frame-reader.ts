@@ -1,7 +1,6 @@
 // Cuts a stream of octets into frames whose length their first octets tell. Holds at most one frame and
 // the pieces it came in; the length function bounds what a frame may be.
 
-import { concatBytes } from '../core/bytes.ts';
 import type { Parsed } from '../core/parsed.ts';
 import { parsed } from '../core/parsed.ts';
 
@@ -45,7 +44,13 @@ export class FrameReader {
   #joined(): Uint8Array {
     const [first] = this.#pieces;
     if (first !== undefined && this.#pieces.length === 1) return first;
-    const all = concatBytes(...this.#pieces);
+    // Piece by piece, not as arguments of one call: a frame that comes in tiny segments has very many.
+    const all = new Uint8Array(this.#held);
+    let at = 0;
+    for (const piece of this.#pieces) {
+      all.set(piece, at);
+      at += piece.length;
+    }
     this.#pieces = [all];
     return all;
   }

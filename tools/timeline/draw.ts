@@ -18,7 +18,7 @@ export interface DrawOptions {
 const WIDTH = 1280;
 const LEFT = 112;
 const RIGHT = 36;
-const TOP = 112;
+const TOP = 120;
 const MAIN_HEIGHT = 400;
 const ZOOM_HEIGHT = 260;
 const AXIS_SPACE = 50;
@@ -59,7 +59,7 @@ const STYLE = [
   'text{font-family:Inter,"Helvetica Neue",Arial,"DejaVu Sans",sans-serif;fill:#1f2933}',
   '.title{font-size:22px;font-weight:600}.subtitle{font-size:13px;fill:#52606d}.legend{font-size:13px}',
   '.tick{font-size:11.5px;fill:#52606d}.axis{font-size:12.5px;fill:#323f4b}.lane{font-size:11px;fill:#52606d}',
-  '.message{font-size:10.5px;fill:inherit}.zoom{font-size:15px;font-weight:600}.note{font-size:12.5px;fill:#52606d}',
+  '.message{font-size:10.5px}.zoom{font-size:15px;font-weight:600}.note{font-size:12.5px;fill:#52606d}',
   '.time{font-size:13px;font-weight:600}',
 ].join('');
 
@@ -106,25 +106,43 @@ function mainPanel(timeline: Timeline, y: number): Panel {
 
 function drawHead(timeline: Timeline, title: string, looks: ReadonlyMap<string, Look>): string {
   const seconds = (timeline.durationMs / 1000).toFixed(2);
-  const subtitle = `${octetsText(timeline.octets)} in ${seconds} s from ${timeline.server} to ${timeline.client}, data segments as the client received them`;
+  const what = `${octetsText(timeline.octets)} in ${seconds} s from ${timeline.server} to ${timeline.client}`;
+  const subtitle = `${what}: data segments as the client received them; triangles down: messages to the client, up: from it`;
   const parts = [text(LEFT, 38, title, { class: 'title' }), text(LEFT, 60, subtitle, { class: 'subtitle' })];
-  let x = LEFT;
-  const entry = (symbol: (x: number) => string, label: string): void => {
-    parts.push(symbol(x + 6), text(x + 18, 88, label, { class: 'legend' }));
-    x += 18 + label.length * 7 + 22;
-  };
+  let [x, y] = [LEFT, LEGEND_Y];
+  for (const { symbol, label } of legend(timeline, looks)) {
+    const width = 18 + label.length * LEGEND_CHARACTER;
+    if (x + width > WIDTH - RIGHT) [x, y] = [LEFT, y + LEGEND_LINE];
+    parts.push(symbol(x + 6, y - 4), text(x + 18, y, label, { class: 'legend' }));
+    x += width + 20;
+  }
+  return parts.join('');
+}
+
+const LEGEND_Y = 84;
+const LEGEND_LINE = 19;
+const LEGEND_CHARACTER = 7.2;
+
+interface LegendEntry {
+  readonly symbol: (x: number, y: number) => string;
+  readonly label: string;
+}
+
+function legend(timeline: Timeline, looks: ReadonlyMap<string, Look>): LegendEntry[] {
+  const entries: LegendEntry[] = [];
   for (const { source, segments, octets } of timeline.sources) {
     const look = looks.get(source);
     if (look === undefined) continue;
-    const dot = (at: number) => element('circle', { cx: at, cy: 84, r: 5, fill: look.colour });
-    entry(dot, `${look.name}: ${octetsText(octets)}, ${segments} segments`);
+    const symbol = (cx: number, cy: number) => element('circle', { cx, cy, r: 5, fill: look.colour });
+    entries.push({ symbol, label: `${look.name}: ${octetsText(octets)}, ${segments} segments` });
   }
   const kinds = { late: 'fills a hole', repeat: 'seen before', dropped: 'dropped, node not bound' } as const;
   for (const [freshness, label] of Object.entries(kinds) as [keyof typeof kinds, string][]) {
     const count = timeline.points.filter((point) => point.freshness === freshness).length;
-    if (count > 0) entry((at) => mark(at, 84, { freshness }, COLOURS.grey), `${label}: ${count}`);
+    if (count === 0) continue;
+    entries.push({ symbol: (x, y) => mark(x, y, { freshness }, COLOURS.grey), label: `${label}: ${count}` });
   }
-  return parts.join('');
+  return entries;
 }
 
 function drawHandoffNumber(timeline: Timeline, handoff: SeenHandoff, i: number, mainY: number): string {

@@ -33,7 +33,7 @@ export interface Panel {
   readonly labels: boolean;
 }
 
-export const LANE_HEIGHT = 15;
+export const LANE_HEIGHT = 19;
 const LANE_ORDER = Object.keys(LANES) as MessageLane[];
 
 const INK = '#1f2933';
@@ -117,37 +117,61 @@ function drawLaneNames(timeline: Timeline, panel: Panel): string {
     .join('');
 }
 
-/** Labels nearer than this to the one before in their row are left out: the mark stays. */
-const LABEL_SPACE = 7;
-
 /** Each message a mark in its row: a triangle down for what came to the client, up for what left it. */
 function drawMessages(timeline: Timeline, panel: Panel, x: Scale): string {
   const lanes = lanesOf(timeline);
   const parts: string[] = [];
-  const freeFrom = new Map<MessageLane, number>();
-  for (const message of timeline.messages) {
-    if (message.ms < panel.fromMs || message.ms > panel.toMs) continue;
-    const at = x(message.ms);
-    const y = laneY(panel, lanes.length, lanes.indexOf(message.lane));
-    const colour = LANE_COLOURS[message.lane];
-    if (panel.labels || isBindingUpdate(message)) {
-      parts.push(line(at, y, at, panel.y + panel.height, { stroke: colour, 'stroke-dasharray': '2 3', opacity: 0.7 }));
+  for (const [row, lane] of lanes.entries()) {
+    const y = laneY(panel, lanes.length, row);
+    const colour = LANE_COLOURS[lane];
+    const messages = timeline.messages.filter((m) => m.lane === lane && m.ms >= panel.fromMs && m.ms <= panel.toMs);
+    for (const message of messages) {
+      const at = x(message.ms);
+      if (panel.labels || isBindingUpdate(message)) {
+        const style = { stroke: colour, 'stroke-dasharray': '2 3', opacity: 0.7 };
+        parts.push(line(at, y, at, panel.y + panel.height, style));
+      }
+      parts.push(triangle(at, message.inbound ? y - 3 : y + 3, message.inbound, colour));
     }
-    parts.push(triangle(at, y, message.inbound, colour));
-    const width = message.label.length * 5.6 + LABEL_SPACE;
-    if (!panel.labels || at < (freeFrom.get(message.lane) ?? Number.NEGATIVE_INFINITY)) continue;
-    const turned = at + width > panel.x + panel.width;
-    parts.push(
-      text(turned ? at - 6 : at + 6, y + 3.5, message.label, {
-        class: 'message',
-        fill: colour,
-        'text-anchor': turned ? 'end' : 'start',
-      }),
-    );
-    freeFrom.set(message.lane, at + width);
+    if (panel.labels) parts.push(drawLabels(panel, messages, x, y + 3.5, colour));
   }
   return parts.join('');
 }
+
+const LABEL_CHARACTER = 5.8;
+const LABEL_SPACE = 7;
+/** More than this at one place is said as a number. */
+const MAX_JOINED = 3;
+
+/** Messages whose labels would run into each other share one. */
+function drawLabels(panel: Panel, messages: readonly Message[], x: Scale, y: number, colour: string): string {
+  const groups: { from: number; to: number; labels: string[] }[] = [];
+  for (const { ms, label } of messages) {
+    const at = x(ms);
+    const last = groups.at(-1);
+    if (last !== undefined && at < last.to + LABEL_SPACE + labelWidth(last.labels)) {
+      last.labels.push(label);
+      last.to = Math.max(at, last.from);
+    } else {
+      groups.push({ from: at, to: at, labels: [label] });
+    }
+  }
+  return groups
+    .map(({ from, to, labels }) => {
+      const turned = to + LABEL_SPACE + labelWidth(labels) > panel.x + panel.width;
+      const anchor = turned ? 'end' : 'start';
+      const style = { class: 'message', style: `fill:${colour}`, 'text-anchor': anchor };
+      return text(turned ? from - LABEL_SPACE : to + LABEL_SPACE, y, joined(labels), style);
+    })
+    .join('');
+}
+
+const joined = (labels: readonly string[]): string =>
+  labels.length <= MAX_JOINED
+    ? labels.join(', ')
+    : `${labels.slice(0, MAX_JOINED).join(', ')} and ${labels.length - MAX_JOINED} more`;
+
+const labelWidth = (labels: readonly string[]): number => joined(labels).length * LABEL_CHARACTER;
 
 const isBindingUpdate = (message: Message): boolean => message.lane === 'binding' && message.inbound;
 
@@ -160,8 +184,8 @@ export const LANE_COLOURS: Readonly<Record<MessageLane, string>> = {
 };
 
 function triangle(x: number, y: number, down: boolean, colour: string): string {
-  const tip = down ? 4.5 : -4.5;
-  const d = `M${short(x)} ${short(y + tip)}l-3.8 ${short(-2 * tip + tip / 3)}h7.6z`;
+  const tip = down ? 4 : -4;
+  const d = `M${short(x)} ${short(y + tip)}l-3.6 ${short(-1.7 * tip)}h7.2z`;
   return element('path', { d, fill: colour });
 }
 

@@ -58,11 +58,6 @@ export interface MobileNodeEvents {
   homeRegistered?(now: Instant, status: number): void;
   /** The home agent now sends us what comes from this (plain) client; below 128: status of a flow binding made. */
   flowBound?(now: Instant, client: Address, status: number): void;
-  /**
-   * A Home Test came that another member had asked for: its init cookie names that member's Binding Identifier.
-   * To be sent on to it by tunnel (Ipv6Mobility.tunnel). The whole packet; lent for the length of the call.
-   */
-  relayHomeTest?(now: Instant, bid: number, packet: Uint8Array): void;
 }
 
 /** The mobile node side of a server node, towards correspondents. Implemented by class MobileNode. */

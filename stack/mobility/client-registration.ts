@@ -76,6 +76,8 @@ export class ClientRegistration {
   #refused = false;
   /** As useRoute says; undefined: direct if bound. */
   #route: 'direct' | 'home-agent' | undefined;
+  /** From the last update to its acknowledgement. */
+  #updateRoundTrip: Duration | undefined;
   /** A Binding Update is to follow as soon as both tokens are there. */
   #wantsBinding = false;
 
@@ -103,6 +105,12 @@ export class ClientRegistration {
   /** Do packets to the client leave from the care-of address, with a Home Address option? */
   get direct(): boolean {
     return this.#route === undefined ? this.#boundUntil !== undefined : this.#route === 'direct';
+  }
+
+  /** One way, by the latest exchange over the direct path. */
+  get latency(): Duration | undefined {
+    const roundTrip = this.#updateRoundTrip ?? this.careOfTest.roundTrip;
+    return roundTrip === undefined ? undefined : times(roundTrip, 1 / 2);
   }
 
   /** An exchange with the client is under way: an error it sends now may be about it. */
@@ -293,6 +301,7 @@ export class ClientRegistration {
     const lifetime = times(LIFETIME_UNIT, Math.min(ack.lifetime, terms.lifetime));
     this.#endUpdate();
     this.#wantsBinding = false;
+    this.#updateRoundTrip = elapsed(sentAt, now);
     const before = this.direct;
     this.#route = undefined;
     this.#boundUntil = after(sentAt, lifetime);

@@ -50,13 +50,17 @@ export interface HomeRegistrationConfig {
   readonly lifetime?: Duration;
 }
 
+interface Flow {
+  readonly client: Address;
+  readonly fid: number;
+}
+
 interface OutstandingUpdate {
   readonly sequence: number;
   readonly sentAt: Instant;
   readonly wait: Duration;
   readonly lifetime: number;
-  /** Clients whose flows it names. */
-  readonly flows: readonly Address[];
+  readonly flows: readonly Flow[];
 }
 
 export class HomeRegistration {
@@ -67,7 +71,7 @@ export class HomeRegistration {
   readonly #renewal: Timer;
   readonly #expiry: Timer;
   readonly #rate = new UpdateRate();
-  readonly #pendingFlows = new Map<string, { readonly client: Address; readonly fid: number }>();
+  readonly #pendingFlows = new Map<string, Flow>();
   #sequence: number;
   #nextFid = 1;
   #outstanding: OutstandingUpdate | undefined;
@@ -149,7 +153,7 @@ export class HomeRegistration {
     if (ack.sequence !== outstanding.sequence) return;
     if (ack.status === BINDING_STATUS.replayMismatch) this.#adoptClock(now, ack);
     else if (ack.status < FIRST_REJECTION) this.#accepted(now, outstanding, ack);
-    else this.#rejected(now, ack.status);
+    else this.#rejected(now, ack);
   }
 
   #begin(now: Instant): void {
@@ -175,8 +179,7 @@ export class HomeRegistration {
     this.#sequence = (this.#sequence + 1) & 0xffff;
     const lifetime = this.#wanted ? Math.floor((this.#config.lifetime ?? DEFAULT_LIFETIME) / LIFETIME_UNIT) : 0;
     const flows = this.#wanted ? [...this.#pendingFlows.values()].slice(0, MAX_FLOWS_PER_UPDATE) : [];
-    const clients = flows.map((flow) => flow.client);
-    this.#outstanding = { sequence: this.#sequence, sentAt: now, wait, lifetime, flows: clients };
+    this.#outstanding = { sequence: this.#sequence, sentAt: now, wait, lifetime, flows };
     this.#resend.set(after(now, wait));
     this.#send(now, {
       kind: 'binding-update',
@@ -204,7 +207,7 @@ export class HomeRegistration {
   }
 
   /** RFC 6275 11.7.1; the authentication option is the last (RFC 4285 5.1). */
-  #optionsWith(now: Instant, flows: readonly { readonly client: Address; readonly fid: number }[]): MobilityOption[] {
+  #optionsWith(now: Instant, flows: readonly Flow[]): MobilityOption[] {
     const { careOf, association, bid, identifier } = this.#config;
     const options: MobilityOption[] = [{ kind: 'alternate-care-of', address: careOf }];
     if (bid !== undefined) {
@@ -243,25 +246,33 @@ export class HomeRegistration {
   #accepted(now: Instant, { sentAt, lifetime, flows }: OutstandingUpdate, ack: BindingAcknowledgement): void {
     this.#outstanding = undefined;
     this.#resend.cancel();
-    for (const client of flows) this.#pendingFlows.delete(client.key);
     const granted = times(LIFETIME_UNIT, Math.min(ack.lifetime, lifetime));
     this.#registeredUntil = granted > 0 ? after(sentAt, granted) : undefined;
     this.#expiry.set(this.#registeredUntil ?? NEVER);
     if (granted > 0) this.#renewal.set(after(sentAt, renewalInterval(granted, ack)));
     this.#events.homeRegistered?.(now, ack.status);
-    for (const client of flows) this.#events.flowBound?.(now, client, ack.status);
+    this.#tellFlows(now, flows, ack);
     if (this.#pendingFlows.size > 0) this.#begin(now);
   }
 
   /** Tried again, seldom: the reason may go away (RFC 6275 11.8). */
-  #rejected(now: Instant, status: number): void {
+  #rejected(now: Instant, ack: BindingAcknowledgement): void {
     const flows = this.#outstanding?.flows ?? [];
     this.#outstanding = undefined;
-    for (const client of flows) this.#pendingFlows.delete(client.key);
     if (this.#wanted) this.#resend.set(after(now, MAX_BINDACK_TIMEOUT));
     else this.#resend.cancel();
-    this.#events.homeRegistered?.(now, status);
-    for (const client of flows) this.#events.flowBound?.(now, client, status);
+    this.#events.homeRegistered?.(now, ack.status);
+    this.#tellFlows(now, flows, ack);
+  }
+
+  /** The home agent's word on each flow, which an acknowledgement of the whole update may lack (RFC 6089 4.2). */
+  #tellFlows(now: Instant, flows: readonly Flow[], ack: BindingAcknowledgement): void {
+    for (const { client, fid } of flows) {
+      const option = ack.options.find((o) => o.kind === 'flow-identification' && o.fid === fid);
+      const status = option?.kind === 'flow-identification' ? option.status : ack.status;
+      this.#pendingFlows.delete(client.key);
+      this.#events.flowBound?.(now, client, status);
+    }
   }
 }
 

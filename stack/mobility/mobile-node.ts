@@ -4,7 +4,7 @@
 // Update List and to HomeRegistration, which hold the state. No movement detection: the care-of address stays.
 
 import { concatBytes, setU16, u8, u16 } from '../core/bytes.ts';
-import type { Instant } from '../core/time.ts';
+import type { Duration, Instant } from '../core/time.ts';
 import type { Detour, HookVerdict } from '../ipv6/hooks.ts';
 import type { IcmpErrorReport, ReceivedPacket } from '../ipv6/port.ts';
 import type { Address } from '../wire/address.ts';
@@ -125,6 +125,10 @@ export class MobileNode implements MobileNodeLayer {
 
   useRoute(now: Instant, client: Address, route: 'direct' | 'home-agent'): void {
     this.#entry(client)?.useRoute(now, route);
+  }
+
+  latencyTo(client: Address): Duration | undefined {
+    return this.#list.find(client)?.latency;
   }
 
   exportCorrespondent(now: Instant, client: Address): CorrespondentSnapshot {

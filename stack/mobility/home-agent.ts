@@ -1,0 +1,288 @@
+// The home agent (RFC 6275 section 10) of a virtual home link: the home prefixes are routed into its device.
+// Registers members, tunnels what comes for a home address to the member it is for, and takes what members
+// tunnel back. No proxy Neighbor Discovery and no prefix discovery: nobody is ever on the home link.
+
+import { after, type Duration, type Instant, seconds, times } from '../core/time.ts';
+import type { Detour, ForwardedPacket } from '../ipv6/hooks.ts';
+import type { Address, Prefix } from '../wire/address.ts';
+import { ICMPV6, UNREACHABLE_CODE } from '../wire/icmpv6.ts';
+import { type Ipv6Header, PROTOCOL } from '../wire/ipv6.ts';
+import { BINDING_STATUS, type BindingAcknowledgement, type BindingUpdate } from '../wire/mobility.ts';
+import type { MobilityOption } from '../wire/mobility-option.ts';
+import type { MobilityEnvironment } from './api.ts';
+import { signAuthentication, unsignedAuthentication } from './authentication.ts';
+import { type UpdateInHand, updateInHand } from './binding-update-check.ts';
+import { LIFETIME_UNIT, MAX_DELETE_BCE_TIMEOUT, MAX_LIFETIME_UNITS } from './constants.ts';
+import { clientOfFlow } from './flow-binding.ts';
+import { HomeAddressBindings, type HomeMember, type MemberAssociation } from './home-bindings.ts';
+import { checkHomeUpdate } from './home-update-check.ts';
+import type { MobilityDispatch, ReceivedMobility } from './mobility-dispatch.ts';
+import { findOption } from './mobility-options.ts';
+import { sendMobility } from './mobility-output.ts';
+import { quotedTunnelPacket, relayedTunnelError } from './tunnel.ts';
+
+/** RFC 6275 10.3.1 leaves the longest lifetime to the home agent. */
+const DEFAULT_MAX_LIFETIME: Duration = seconds(3600);
+/** Status of a Flow Identification option (RFC 6089 4.2). */
+const FLOW_STATUS = { success: 0, prohibited: 129, selectorNotSupported: 132 } as const;
+/** BID-PRI of a binding that names none. */
+const NO_PRIORITY = 127;
+
+export interface HomeAgentConfig {
+  /** The home agent's own address: end of every tunnel. */
+  readonly address: Address;
+  readonly homePrefixes: readonly Prefix[];
+  readonly associations: readonly MemberAssociation[];
+  readonly maxLifetime?: Duration;
+  /** Told of each registration made, changed (careOf) or ended (undefined). */
+  readonly bindingChanged?: (now: Instant, home: Address, bid: number | undefined, careOf: Address | undefined) => void;
+}
+
+export class HomeAgent {
+  readonly address: Address;
+  readonly #environment: MobilityEnvironment;
+  readonly #dispatch: MobilityDispatch;
+  readonly #config: HomeAgentConfig;
+  readonly #maxLifetimeUnits: number;
+  readonly #homes = new Map<string, HomeAddressBindings>();
+  readonly #memberOfSpi = new Map<number, HomeMember>();
+
+  constructor(environment: MobilityEnvironment, dispatch: MobilityDispatch, config: HomeAgentConfig) {
+    this.address = config.address;
+    this.#environment = environment;
+    this.#dispatch = dispatch;
+    this.#config = config;
+    const units = Math.floor((config.maxLifetime ?? DEFAULT_MAX_LIFETIME) / LIFETIME_UNIT);
+    this.#maxLifetimeUnits = Math.min(units, MAX_LIFETIME_UNITS);
+    for (const association of config.associations) this.addMember(association);
+    dispatch.onMessage('binding-update', (now, received) => this.#bindingUpdate(now, received));
+    dispatch.onTunnel({ accepts: (outer, inner) => this.#acceptsTunnel(outer, inner) });
+    dispatch.onHomeAddressOption((_now, careOf, home) => this.#homes.get(home.key)?.isCareOfAddress(careOf) ?? false);
+    environment.ipv6.addHooks({
+      output: { detour: (source, destination, protocol) => this.#detour(source, destination, protocol) },
+      forward: { forward: (now, packet) => this.#intercept(now, packet) },
+      tunnelError: { tunnelError: (now, error) => this.#tunnelError(now, error) },
+    });
+  }
+
+  /** Lets a member register. Throws an Error where the SPI is taken. */
+  addMember(association: MemberAssociation): void {
+    if (this.#memberOfSpi.has(association.spi)) throw new Error(`SPI ${association.spi} is given to two members`);
+    const { home } = association;
+    const bindings = this.#homes.get(home.key) ?? new HomeAddressBindings(home);
+    this.#homes.set(home.key, bindings);
+    const member: HomeMember = {
+      association,
+      timer: this.#environment.timers.timer((now) => this.#memberTimer(now, member)),
+      binding: undefined,
+      endedSequence: undefined,
+      lastTimestamp: undefined,
+    };
+    this.#memberOfSpi.set(association.spi, member);
+    bindings.add(member);
+  }
+
+  removeMember(now: Instant, spi: number): void {
+    const member = this.#memberOfSpi.get(spi);
+    if (member === undefined) return;
+    this.#end(now, member);
+    member.timer.cancel();
+    this.#memberOfSpi.delete(spi);
+    this.#homes.get(member.association.home.key)?.remove(member);
+  }
+
+  /** Sends all of this client's packets to one member (as that member itself can ask for, RFC 6089). */
+  bindFlow(home: Address, client: Address, bid: number): void {
+    this.#homes.get(home.key)?.flows.bind(client, bid);
+  }
+
+  /** Where packets from `client` to this home address go now. */
+  careOfAddress(home: Address, client: Address): Address | undefined {
+    return this.#homes.get(home.key)?.select(client)?.careOf;
+  }
+
+  #bindingUpdate(now: Instant, received: ReceivedMobility): 'handled' | 'pass' {
+    if (received.message.kind !== 'binding-update') return 'pass';
+    const hand = updateInHand(received, received.message);
+    if (!hand.update.home) return this.#changeOfType(now, hand);
+    const verdict = checkHomeUpdate(
+      {
+        prefixes: this.#config.homePrefixes,
+        memberOfSpi: (spi) => this.#memberOfSpi.get(spi),
+        clock: this.#environment.ntpTime?.(now),
+      },
+      hand,
+    );
+    if (verdict.kind === 'discard') {
+      this.#dispatch.counters.bump(verdict.reason);
+    } else if (verdict.kind === 'reject') {
+      const { member, status, sequence } = verdict;
+      this.#acknowledge(now, hand, member, { status, sequence, lifetime: 0 });
+    } else {
+      this.#accept(now, hand, verdict.member);
+    }
+    return 'handled';
+  }
+
+  /** RFC 6275 9.5.1: a home registration does not become a correspondent's binding. */
+  #changeOfType(now: Instant, hand: UpdateInHand): 'handled' | 'pass' {
+    const registered = this.#homes.get(hand.home.key)?.members.some((member) => member.binding !== undefined);
+    if (registered !== true || !hand.received.packet.destination.equals(this.address)) return 'pass';
+    const { sequence } = hand.update;
+    this.#acknowledge(now, hand, undefined, { status: BINDING_STATUS.registrationTypeChange, sequence, lifetime: 0 });
+    return 'handled';
+  }
+
+  /** RFC 6275 10.3.1 and 10.3.2. Acknowledged whatever the A bit says. */
+  #accept(now: Instant, hand: UpdateInHand, member: HomeMember): void {
+    const { update } = hand;
+    member.lastTimestamp = findOption(update.options, 'replay-protection')?.timestamp ?? member.lastTimestamp;
+    const lifetime = Math.min(update.lifetime, this.#maxLifetimeUnits);
+    if (lifetime === 0) {
+      this.#end(now, member);
+      member.endedSequence = update.sequence;
+      member.timer.set(after(now, MAX_DELETE_BCE_TIMEOUT));
+    } else {
+      this.#bind(now, hand, member, times(LIFETIME_UNIT, lifetime));
+    }
+    const flows = lifetime === 0 ? [] : this.#bindFlows(update, member);
+    const answer = { status: BINDING_STATUS.accepted, sequence: update.sequence, lifetime };
+    this.#acknowledge(now, hand, member, answer, flows);
+  }
+
+  #bind(now: Instant, { update, careOf, home }: UpdateInHand, member: HomeMember, lifetime: Duration): void {
+    const before = member.binding?.careOf;
+    const priority = findOption(update.options, 'binding-identifier')?.priority ?? 0;
+    member.endedSequence = undefined;
+    member.binding = {
+      careOf,
+      sequence: update.sequence,
+      expiresAt: after(now, lifetime),
+      priority: priority === 0 ? NO_PRIORITY : priority, // RFC 6089 4.1: 0 is reserved
+      byRoutingHeader: { careOfDestination: careOf },
+      byTunnel: { tunnel: { source: this.address, destination: careOf } },
+    };
+    member.timer.set(member.binding.expiresAt);
+    this.#homes.get(home.key)?.changed();
+    if (before === undefined || !before.equals(careOf)) this.#tell(now, member, careOf);
+  }
+
+  /** RFC 6089 5.2, for flows by client; the answer bears each option with its status. */
+  #bindFlows(update: BindingUpdate, member: HomeMember): MobilityOption[] {
+    const answers: MobilityOption[] = [];
+    const { bid, home } = member.association;
+    for (const option of update.options) {
+      if (option.kind !== 'flow-identification') continue;
+      const client = clientOfFlow(option);
+      let status: number = FLOW_STATUS.success;
+      if (bid === undefined) status = FLOW_STATUS.prohibited;
+      else if (client === undefined) status = FLOW_STATUS.selectorNotSupported;
+      else this.#homes.get(home.key)?.flows.bind(client, bid);
+      answers.push({ ...option, status, subOptions: [] });
+    }
+    return answers;
+  }
+
+  /** RFC 6275 9.5.4, 10.3.1. Unsigned only where there is no key to sign with. */
+  #acknowledge(
+    now: Instant,
+    hand: UpdateInHand,
+    member: HomeMember | undefined,
+    answer: Pick<BindingAcknowledgement, 'status' | 'sequence' | 'lifetime'>,
+    flows: readonly MobilityOption[] = [],
+  ): void {
+    const { home, careOf, received } = hand;
+    const { wireSource } = received.packet;
+    const options = [...this.#answerOptions(now, hand.update, answer.status), ...flows];
+    const association = member?.association;
+    if (association !== undefined) options.push(unsignedAuthentication(association.spi));
+    const message = { kind: 'binding-acknowledgement', keyManagement: false, ...answer, options } as const;
+    sendMobility(this.#environment, now, {
+      source: received.packet.destination,
+      destination: home,
+      message,
+      via: wireSource.equals(home) ? {} : { careOfDestination: wireSource },
+      ...(association !== undefined && {
+        sign: (header) => signAuthentication(association, careOf, home, message, header),
+      }),
+    });
+  }
+
+  /** The Binding Identifier comes back with the status (RFC 5648 6.3); the timestamp too, or ours (RFC 4285 6). */
+  #answerOptions(now: Instant, update: BindingUpdate, status: number): MobilityOption[] {
+    const options: MobilityOption[] = [];
+    const identifier = findOption(update.options, 'binding-identifier');
+    if (identifier !== undefined) options.push({ ...identifier, status });
+    const theirs = findOption(update.options, 'replay-protection')?.timestamp;
+    const ours = this.#environment.ntpTime?.(now);
+    const mismatch = status === BINDING_STATUS.replayMismatch || status === BINDING_STATUS.replayProtectionRequired;
+    const timestamp = mismatch ? ours : theirs;
+    if (timestamp !== undefined) options.push({ kind: 'replay-protection', timestamp });
+    return options;
+  }
+
+  #memberTimer(now: Instant, member: HomeMember): void {
+    member.endedSequence = undefined;
+    this.#end(now, member);
+  }
+
+  #end(now: Instant, member: HomeMember): void {
+    const { binding, association } = member;
+    if (binding === undefined) return;
+    member.binding = undefined;
+    const bindings = this.#homes.get(association.home.key);
+    if (association.bid !== undefined) bindings?.flows.removeAllOf(association.bid);
+    bindings?.changed();
+    this.#tell(now, member, undefined);
+  }
+
+  #tell(now: Instant, { association }: HomeMember, careOf: Address | undefined): void {
+    const { home, bid } = association;
+    const detail = { home: home.toString(), bid: bid ?? 0, careOf: careOf?.toString() ?? 'none' };
+    this.#environment.trace?.(now, { layer: 'mobility', event: 'home-binding', detail });
+    this.#environment.ipv6.notifyPathChange(now, this.address, home);
+    this.#config.bindingChanged?.(now, home, bid, careOf);
+  }
+
+  /** RFC 6275 10.4.2: intercepted and tunnelled. With no binding nobody is there: the prefix is routed to us. */
+  #intercept(now: Instant, packet: ForwardedPacket): 'pass' | 'taken' {
+    const { source, destination, bytes } = packet;
+    if (!this.#config.homePrefixes.some((prefix) => prefix.contains(destination))) return 'pass';
+    const binding = this.#homes.get(destination.key)?.select(source);
+    if (binding !== undefined) {
+      this.#environment.ipv6.tunnel(now, bytes, this.address, binding.careOf);
+    } else {
+      const error = { type: ICMPV6.unreachable, code: UNREACHABLE_CODE.address };
+      this.#dispatch.icmpErrors.send(now, this.address, source, error, bytes);
+    }
+    return 'taken';
+  }
+
+  /** Packets of our own: by routing header (RFC 6275 9.3.2), Mobility Headers through the tunnel (6.1, 10.4.2). */
+  #detour(source: Address, destination: Address, protocol: number): Detour | undefined {
+    const binding = this.#homes.get(destination.key)?.select(source);
+    if (binding === undefined) return undefined;
+    return protocol === PROTOCOL.mobility ? binding.byTunnel : binding.byRoutingHeader;
+  }
+
+  /** RFC 6275 10.4.5: from a registered care-of address, and only with that home address inside. */
+  #acceptsTunnel(outer: { readonly source: Address; readonly destination: Address }, inner: Ipv6Header): boolean {
+    if (!outer.destination.equals(this.address)) return false;
+    return this.#homes.get(inner.source.key)?.isCareOfAddress(outer.source) ?? false;
+  }
+
+  /** RFC 2473 8: an error from inside a tunnel of ours becomes one for the sender of the inner packet. */
+  #tunnelError(
+    now: Instant,
+    error: { readonly type: number; readonly code: number; readonly parameter: number; readonly quoted: Uint8Array },
+  ): 'pass' | 'taken' {
+    const tunnelled = quotedTunnelPacket(error.quoted);
+    if (tunnelled === undefined || !tunnelled.outer.source.equals(this.address)) return 'pass';
+    const { header, bytes } = tunnelled.inner;
+    const home = this.#homes.get(header.destination.key);
+    if (home === undefined || !home.isCareOfAddress(tunnelled.outer.destination)) return 'pass';
+    if (this.#environment.ipv6.isLocal(header.source)) return 'pass';
+    this.#dispatch.icmpErrors.send(now, this.address, header.source, relayedTunnelError(error), bytes);
+    return 'taken';
+  }
+}

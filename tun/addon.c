@@ -10,7 +10,9 @@
 #define NAPI_VERSION 8
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/if_link.h>
 #include <linux/if_tun.h>
+#include <linux/rtnetlink.h>
 #include <linux/virtio_net.h>
 #include <math.h>
 #include <net/if.h>
@@ -189,35 +191,71 @@ static napi_value watch(napi_env env, int fd, void (*ready)(watcher *), watcher 
 
 // ---- TUN: opening ----------------------------------------------------------------------------------------
 
-// Router solicitations and a link-local address are of no use on a link without neighbours. Best effort.
-static void no_link_local(const char *name) {
-  char path[96];
-  snprintf(path, sizeof path, "/proc/sys/net/ipv6/conf/%s/addr_gen_mode", name);
-  int fd = open(path, O_WRONLY | O_CLOEXEC);
-  if (fd < 0) return;
-  if (write(fd, "1", 1) < 0) errno = 0;
-  close(fd);
+// An RTM_NEWLINK message under construction. By rtnetlink, because SIOCSIFTXQLEN wants a capability in the initial
+// user namespace, where this needs it in the network namespace's own only.
+typedef struct {
+  struct nlmsghdr header;
+  struct ifinfomsg link;
+  uint8_t attributes[64];
+} link_message;
+
+// Appends an attribute and returns it; with no data it is the start of a nest, to be closed by end_nest().
+static struct rtattr *put(link_message *m, unsigned short type, const void *data, size_t length) {
+  struct rtattr *a = (struct rtattr *)((uint8_t *)m + NLMSG_ALIGN(m->header.nlmsg_len));
+  a->rta_type = type;
+  a->rta_len = (unsigned short)RTA_LENGTH(length);
+  if (length > 0) memcpy(RTA_DATA(a), data, length);
+  m->header.nlmsg_len = (uint32_t)((uint8_t *)a - (uint8_t *)m) + RTA_ALIGN(a->rta_len);
+  return a;
 }
 
-// Sets MTU and queue length and brings the link up. What is right already is left alone, so that an interface
-// which an administrator has made for this user needs no capability. Returns the failed step, or NULL.
-static const char *set_up_link(const char *name, int mtu, int queue) {
+static void end_nest(link_message *m, struct rtattr *nest) {
+  nest->rta_len = (unsigned short)((uint8_t *)m + m->header.nlmsg_len - (uint8_t *)nest);
+}
+
+// Sends a message and takes the kernel's answer to it: 0, or -1 with errno.
+static int talk(int s, link_message *m) {
+  struct { struct nlmsghdr header; struct nlmsgerr error; uint8_t quoted[256]; } answer;
+  if (send(s, m, m->header.nlmsg_len, 0) < 0 || recv(s, &answer, sizeof answer, 0) < (ssize_t)NLMSG_LENGTH(sizeof(int))) return -1;
+  errno = answer.header.nlmsg_type == NLMSG_ERROR ? -answer.error.error : EPROTO;
+  return errno == 0 ? 0 : -1;
+}
+
+// Sets MTU and queue length, then brings the link up. No link-local address is made: it is of no use on a link
+// without neighbours and would have the kernel solicit routers.
+static int configure(int s, const char *name, uint32_t mtu, uint32_t queue) {
+  const uint8_t mode = IN6_ADDR_GEN_MODE_NONE;
+  link_message m = {
+      .header = {.nlmsg_len = NLMSG_LENGTH(sizeof(struct ifinfomsg)), .nlmsg_type = RTM_NEWLINK, .nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK},
+      .link = {.ifi_family = AF_UNSPEC, .ifi_index = (int)if_nametoindex(name)}};
+  link_message up = m;
+  put(&m, IFLA_MTU, &mtu, sizeof mtu);
+  put(&m, IFLA_TXQLEN, &queue, sizeof queue);
+  struct rtattr *families = put(&m, IFLA_AF_SPEC, NULL, 0), *inet6 = put(&m, AF_INET6, NULL, 0);
+  put(&m, IFLA_INET6_ADDR_GEN_MODE, &mode, sizeof mode);
+  end_nest(&m, inet6);
+  end_nest(&m, families);
+  up.link.ifi_flags = up.link.ifi_change = IFF_UP;
+  return talk(s, &m) < 0 || talk(s, &up) < 0 ? -1 : 0;
+}
+
+// True where the link is as it should be: an interface that an administrator has made for this user needs no more.
+static bool is_set_up(int s, const char *name, int mtu, int queue) {
   struct ifreq r = {0};
-  const char *step = NULL;
-  int s = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-  if (s < 0) return "socket";
   strcpy(r.ifr_name, name);
-  if (ioctl(s, SIOCGIFMTU, &r) < 0 || (r.ifr_mtu != mtu && (r.ifr_mtu = mtu, ioctl(s, SIOCSIFMTU, &r) < 0)))
-    step = "SIOCSIFMTU";
-  else if (ioctl(s, SIOCGIFTXQLEN, &r) < 0 || (r.ifr_qlen < queue && (r.ifr_qlen = queue, ioctl(s, SIOCSIFTXQLEN, &r) < 0)))
-    step = "SIOCSIFTXQLEN";
-  else if (no_link_local(name), ioctl(s, SIOCGIFFLAGS, &r) < 0 ||
-           (!(r.ifr_flags & IFF_UP) && (r.ifr_flags |= IFF_UP, ioctl(s, SIOCSIFFLAGS, &r) < 0)))
-    step = "SIOCSIFFLAGS";
+  if (ioctl(s, SIOCGIFMTU, &r) < 0 || r.ifr_mtu != mtu) return false;
+  if (ioctl(s, SIOCGIFTXQLEN, &r) < 0 || r.ifr_qlen < queue) return false;
+  return ioctl(s, SIOCGIFFLAGS, &r) == 0 && (r.ifr_flags & IFF_UP) != 0;
+}
+
+static int set_up_link(const char *name, int mtu, int queue) {
+  int s = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+  if (s < 0) return -1;
+  int result = is_set_up(s, name, mtu, queue) ? 0 : configure(s, name, (uint32_t)mtu, (uint32_t)queue);
   int error = errno;
   close(s);
   errno = error;
-  return step;
+  return result;
 }
 
 // In the current namespace. Returns the descriptor, or -1 with errno and the failed step.
@@ -233,7 +271,7 @@ static int open_here(const char *name, int mtu, int queue, unsigned offloads, co
   if (*step = "TUNSETVNETHDRSZ", ioctl(fd, TUNSETVNETHDRSZ, &header) < 0) goto failed;
   *step = "TUNSETOFFLOAD"; // an older kernel has no USO: do without
   if (ioctl(fd, TUNSETOFFLOAD, offloads) < 0 && ioctl(fd, TUNSETOFFLOAD, offloads & ~uso) < 0) goto failed;
-  if ((*step = set_up_link(name, mtu, queue)) == NULL) return fd;
+  if (*step = "RTM_NEWLINK", set_up_link(name, mtu, queue) == 0) return fd;
 failed:;
   int error = errno;
   close(fd);

@@ -32,10 +32,8 @@ function explanation({ code, syscall }: SystemError, netns: string): string | un
       return `CAP_SYS_ADMIN is missing to enter the network namespace at ${netns}: run as root, or as the user who made it inside \`unshare -Urnm\``;
     case 'setns EINVAL':
       return `${netns} is not a network namespace`;
-    case 'SIOCSIFMTU EPERM':
-    case 'SIOCSIFTXQLEN EPERM':
-    case 'SIOCSIFFLAGS EPERM':
-      return 'CAP_NET_ADMIN is missing to set its MTU and bring it up: run as root, or have it set up beforehand with `ip link set`';
+    case 'RTM_NEWLINK EPERM':
+      return 'CAP_NET_ADMIN is missing to set its MTU and bring it up: run as root, inside `unshare -Urnm`, or have it set up beforehand with `ip link set`';
     default:
       return undefined;
   }

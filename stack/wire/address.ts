@@ -96,20 +96,30 @@ export function address(text: string): Address {
 export class Prefix {
   readonly base: Address;
   readonly length: number;
+  readonly #mask: Address;
 
   constructor(base: Address, length: number) {
-    const mask = (word: number) => maskOf(Math.min(32, Math.max(0, length - 32 * word)));
+    const word = (index: number) => maskOf(Math.min(32, Math.max(0, length - 32 * index)));
+    const mask = new Address(word(0), word(1), word(2), word(3));
     this.base = new Address(
-      (base.w0 & mask(0)) >>> 0,
-      (base.w1 & mask(1)) >>> 0,
-      (base.w2 & mask(2)) >>> 0,
-      (base.w3 & mask(3)) >>> 0,
+      (base.w0 & mask.w0) >>> 0,
+      (base.w1 & mask.w1) >>> 0,
+      (base.w2 & mask.w2) >>> 0,
+      (base.w3 & mask.w3) >>> 0,
     );
     this.length = length;
+    this.#mask = mask;
   }
 
   contains(a: Address): boolean {
-    return new Prefix(a, this.length).base.equals(this.base);
+    const { base } = this;
+    const mask = this.#mask;
+    const difference =
+      ((a.w0 ^ base.w0) & mask.w0) |
+      ((a.w1 ^ base.w1) & mask.w1) |
+      ((a.w2 ^ base.w2) & mask.w2) |
+      ((a.w3 ^ base.w3) & mask.w3);
+    return difference === 0;
   }
 
   toString(): string {

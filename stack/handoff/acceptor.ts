@@ -3,7 +3,7 @@
 // no Binding Update, no acknowledgement, no data. From the Binding Update on the client is its own.
 
 import { assertNever } from '../core/parsed.ts';
-import { after, type Duration, type Instant, microseconds, seconds } from '../core/time.ts';
+import { after, type Duration, EPOCH, type Instant, microseconds, seconds } from '../core/time.ts';
 import type { Timer, TimerQueue } from '../core/timer-queue.ts';
 import type { CorrespondentSnapshot } from '../mobility/api.ts';
 import type { Address } from '../wire/address.ts';
@@ -16,6 +16,8 @@ export const STATE_TIMEOUT: Duration = seconds(60);
 export const RESTORE_TIMEOUT: Duration = seconds(5);
 /** Octets of send buffers that a donor may copy ahead, over all connections of a client. */
 export const MAX_COPIED = 64 * 1024 * 1024;
+/** Statuses of a Binding Acknowledgement from here on are refusals (RFC 6275 6.1.8). */
+const REFUSED = 128;
 /** The Binding Update is never held back for longer, whatever queue the donor reports. */
 export const MAX_HOLD_BACK: Duration = seconds(2);
 
@@ -26,7 +28,10 @@ export interface AcceptorActions {
   importCorrespondent(now: Instant, snapshot: CorrespondentSnapshot): void;
   /** Home test and care-of test, as far as tokens are missing; Acceptor.testsDone() answers, perhaps at once. */
   runTests(now: Instant): void;
-  /** Brings connections and apps to life, silent; Acceptor.installed() or .failed() answers, perhaps at once. */
+  /**
+   * Brings connections and apps to life, silent; Acceptor.installed() or .failed() answers, perhaps at once.
+   * `copied` is lent for the length of the call.
+   */
   install(now: Instant, connections: readonly ConnectionState[], copied: CopiedBuffers): void;
   /** One-way latencies as this node has measured them: from the donor, and to the client. */
   latencies(): { readonly donor: Duration; readonly client: Duration };
@@ -67,12 +72,9 @@ export class CopiedBuffers {
     if (this.#total > MAX_COPIED) return false;
     const key = keyOf(name);
     const buffer = this.#buffers.get(key);
-    if (buffer === undefined) {
-      this.#buffers.set(key, { offset, end: offset + bytes.length, chunks: [bytes] });
-      return true;
-    }
-    if (offset > buffer.end) {
-      // All that was copied before has been acknowledged since.
+    if (buffer === undefined || offset > buffer.end) {
+      // A gap: all that was copied before it has been acknowledged since.
+      if (buffer !== undefined) this.#total -= buffer.end - buffer.offset;
       this.#buffers.set(key, { offset, end: offset + bytes.length, chunks: [bytes] });
       return true;
     }
@@ -85,6 +87,11 @@ export class CopiedBuffers {
   /** The copied stretch of a connection: where it begins in the stream, and its octets. */
   of(name: ConnectionName): { readonly offset: number; readonly chunks: readonly Uint8Array[] } | undefined {
     return this.#buffers.get(keyOf(name));
+  }
+
+  clear(): void {
+    this.#buffers.clear();
+    this.#total = 0;
   }
 }
 
@@ -100,7 +107,8 @@ export class Acceptor {
   #phase: AcceptorPhase = 'testing';
   /** The client has refused something for want of a binding since our data went out. */
   #refused = false;
-  #holdBack: Duration = microseconds(0);
+  /** The Binding Update does not leave before this moment. */
+  #bindFrom: Instant = EPOCH;
 
   constructor(options: AcceptorOptions) {
     this.id = options.id;
@@ -137,6 +145,7 @@ export class Acceptor {
       case 'copy':
         return this.#copy(now, message.connection, message.offset, message.bytes);
       case 'state':
+        if (this.#phase === 'failed') return this.#refuseForEver(now);
         return this.#state(now, message);
       case 'abort':
         // Before STATE the donor may change its mind; after it, it has given the client away.
@@ -146,6 +155,7 @@ export class Acceptor {
         return this.#answer(now);
       case 'prepare':
         // Repeated: say again what was said.
+        if (this.#phase === 'failed') return this.#refuseForEver(now);
         if (this.#phase === 'ready') this.#o.actions.send(now, { kind: 'ready', id: this.id });
         return;
       case 'ready':
@@ -160,9 +170,9 @@ export class Acceptor {
   /** Connections and apps are in place. */
   installed(now: Instant): void {
     if (this.#phase !== 'installing') return;
-    if (this.#holdBack <= 0) return this.#bind(now);
+    if (now >= this.#bindFrom) return this.#bind(now);
     this.#phase = 'holding-back';
-    this.#timeout.set(after(now, this.#holdBack));
+    this.#timeout.set(this.#bindFrom);
   }
 
   /** A failure while nothing has been emitted: the client goes back to the donor. */
@@ -173,7 +183,8 @@ export class Acceptor {
   }
 
   bindingAcknowledged(now: Instant, status: number): void {
-    if (this.#phase !== 'binding' || status >= 128) return; // the mobile node deals with refusals
+    if (this.#phase !== 'binding') return;
+    if (status >= REFUSED) return this.#reachThroughHomeAgent(now);
     const { actions, strategy } = this.#o;
     actions.route(now, 'direct');
     if (strategy.binding === 'confirmed') actions.resume(now);
@@ -185,18 +196,16 @@ export class Acceptor {
     this.#refused = true;
   }
 
-  /** The client does not answer Binding Updates: it is reached through the home agent, which it takes whatever its binding. */
+  /** The client does not answer tests or Binding Updates. */
   unresponsive(now: Instant): void {
     if (this.#phase === 'testing') return this.failed(now, 'the client does not answer the return routability tests');
-    if (this.#phase !== 'binding') return;
-    this.#o.actions.route(now, 'home-agent');
-    this.#o.actions.resume(now);
-    this.#commit(now);
+    if (this.#phase === 'binding') this.#reachThroughHomeAgent(now);
   }
 
   channelDown(now: Instant): void {
     // With STATE here the client is ours, whatever becomes of the channel; without, the donor has kept it.
-    if (this.#phase === 'testing' || this.#phase === 'ready') this.#end(now, 'the control connection to the donor broke');
+    if (this.#phase === 'testing' || this.#phase === 'ready')
+      this.#end(now, 'the control connection to the donor broke');
   }
 
   #copy(now: Instant, name: ConnectionName, offset: number, bytes: Uint8Array): void {
@@ -210,13 +219,15 @@ export class Acceptor {
     const { actions, strategy } = this.#o;
     this.#phase = 'installing';
     this.#timeout.set(after(now, RESTORE_TIMEOUT));
-    const known = strategy.tokens === 'on-demand' ? { ...state.correspondent, homeToken: undefined } : state.correspondent;
+    const known =
+      strategy.tokens === 'on-demand' ? { ...state.correspondent, homeToken: undefined } : state.correspondent;
     actions.importCorrespondent(now, known);
     // The donor's last packet should be at the client before our Binding Update shuts the donor out.
     const latency = actions.latencies();
     const ahead = strategy.buffers === 'carry' ? state.donorTailUs - latency.donor - latency.client : 0;
-    this.#holdBack = microseconds(Math.min(Math.max(0, ahead), MAX_HOLD_BACK));
+    this.#bindFrom = after(now, microseconds(Math.min(Math.max(0, ahead), MAX_HOLD_BACK)));
     actions.install(now, state.connections, this.#copied);
+    this.#copied.clear();
   }
 
   #bind(now: Instant): void {
@@ -231,6 +242,15 @@ export class Acceptor {
     if (strategy.binding === 'confirmed') return;
     actions.route(now, 'direct');
     actions.resume(now);
+  }
+
+  /** No binding to be had: the client takes what comes through the home agent whatever its binding (RFC 6275 9.3.1). */
+  #reachThroughHomeAgent(now: Instant): void {
+    const { actions, strategy } = this.#o;
+    actions.route(now, 'home-agent');
+    if (strategy.binding === 'confirmed') actions.resume(now);
+    else actions.nudge(now); // what went out directly was lost
+    this.#commit(now);
   }
 
   #commit(now: Instant): void {
@@ -254,14 +274,24 @@ export class Acceptor {
         // The donor has sent STATE and it never came: the client is not ours and never will be by this id.
         return this.failed(now, 'STATE did not arrive');
       case 'failed':
-        return actions.send(now, { kind: 'abort', id: this.id, reason: 'given back before' });
+        return this.#refuseForEver(now);
       default:
         assertNever(this.#phase);
     }
   }
 
+  /** What was given back stays with the donor: this id is refused for ever. */
+  #refuseForEver(now: Instant): void {
+    this.#o.actions.send(now, { kind: 'abort', id: this.id, reason: 'given back before' });
+  }
+
   #mayAbort(): boolean {
-    return this.#phase === 'testing' || this.#phase === 'ready' || this.#phase === 'installing' || this.#phase === 'holding-back';
+    return (
+      this.#phase === 'testing' ||
+      this.#phase === 'ready' ||
+      this.#phase === 'installing' ||
+      this.#phase === 'holding-back'
+    );
   }
 
   #timedOut(now: Instant): void {
@@ -285,6 +315,7 @@ export class Acceptor {
   #end(now: Instant, reason: string): void {
     this.#phase = 'failed';
     this.#timeout.cancel();
+    this.#copied.clear();
     this.#o.actions.discard(now);
     this.#o.actions.finished(now, { ok: false, reason });
   }

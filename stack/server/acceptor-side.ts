@@ -1,6 +1,7 @@
 // What an Acceptor's actions do on a member: bring connections and their apps to life, bind the client,
 // or put everything back. One object a handoff.
 
+import { equalBytes } from '../core/bytes.ts';
 import type { Clock, Duration, Instant } from '../core/time.ts';
 import type { AcceptorActions, AcceptorOutcome, CopiedBuffers } from '../handoff/acceptor.ts';
 import type { ConnectionState, HandoffMessage } from '../handoff/messages.ts';

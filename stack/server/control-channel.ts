@@ -69,10 +69,12 @@ export class PlainControlChannel implements ControlChannel {
   /** Throws when the control port is taken. */
   constructor(now: Instant, options: ControlOptions) {
     this.#o = options;
-    const listener = options.tcp.listen({ address: options.address, port: options.port, ...CONNECTION_OPTIONS }, (at, c) =>
-      this.#accepted(at, c),
+    const listener = options.tcp.listen(
+      { address: options.address, port: options.port, ...CONNECTION_OPTIONS },
+      (at, c) => this.#accepted(at, c),
     );
-    if (typeof listener === 'string') throw new Error(`control port ${options.port} of ${options.address}: ${listener}`);
+    if (typeof listener === 'string')
+      throw new Error(`control port ${options.port} of ${options.address}: ${listener}`);
     this.#listener = listener;
     for (const peer of options.peers) {
       const outgoing = new Outgoing(peer, options);

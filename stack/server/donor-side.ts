@@ -27,7 +27,11 @@ export interface DonorSideOptions {
   readonly send: (now: Instant, message: HandoffMessage) => void;
   readonly finished: (now: Instant, outcome: DonorOutcome) => void;
   /** Answers of the Donor that owns these actions. */
-  readonly donor: () => { drained(now: Instant): void; saved(now: Instant): void; failed(now: Instant, reason: string): void };
+  readonly donor: () => {
+    drained(now: Instant): void;
+    saved(now: Instant): void;
+    failed(now: Instant, reason: string): void;
+  };
 }
 
 export class DonorSide implements DonorActions {
@@ -96,7 +100,13 @@ export class DonorSide implements DonorActions {
       const { offset, bytes } = this.#o.tcp.copySendBuffer(connection, this.#copiedTo.get(connection) ?? 0);
       for (let from = 0; from < bytes.length; from += COPY_CHUNK) {
         const chunk = bytes.subarray(from, from + COPY_CHUNK);
-        this.send(now, { kind: 'copy', id: this.#o.id, connection: nameOf(connection), offset: offset + from, bytes: chunk });
+        this.send(now, {
+          kind: 'copy',
+          id: this.#o.id,
+          connection: nameOf(connection),
+          offset: offset + from,
+          bytes: chunk,
+        });
       }
       if (bytes.length > 0) this.#copiedTo.set(connection, offset + bytes.length);
     }

@@ -30,7 +30,8 @@ export interface MemberPeer extends ControlPeer {
 export interface MemberOptions {
   readonly tcp: TcpLayer;
   readonly ipv6: Ipv6Mobility;
-  readonly mobile: MobileNodeLayer;
+  /** Makes the mobile node, which tells what happens through `events`. */
+  readonly mobile: (events: MobileNodeEvents) => MobileNodeLayer;
   readonly timers: TimerQueue;
   readonly random: Random;
   /** For what an app does in its own time; everything else brings its time along. */
@@ -62,6 +63,7 @@ const MAX_INCOMING = 1024;
 export class Member {
   readonly counters = new Counters();
   readonly gate: PacketGate;
+  readonly mobile: MobileNodeLayer;
   readonly #o: MemberOptions;
   readonly #trace: Trace;
   readonly #apps = new Map<number, HandoffApp>();
@@ -73,29 +75,24 @@ export class Member {
   constructor(options: MemberOptions) {
     this.#o = options;
     this.#trace = options.trace ?? NO_TRACE;
-    const { ipv6, mobile } = options;
-    this.gate = new PacketGate({ ipv6, counters: this.counters, homeAddress: mobile.homeAddress, careOf: mobile.careOf });
+    this.mobile = options.mobile({
+      testsDone: (now, client) => this.#incoming(client)?.testsDone(now),
+      bindingAcknowledged: (now, client, status) => {
+        this.#note(now, 'binding-acknowledged', { client: client.toString(), status });
+        this.#incoming(client)?.bindingAcknowledged(now, status);
+      },
+      bindingError: (_now, client) => this.#incoming(client)?.bindingError(),
+      unresponsive: (now, client) => this.#incoming(client)?.unresponsive(now),
+      relayHomeTest: (now, bid, packet) => this.#relayHomeTest(now, bid, packet),
+    });
+    const { homeAddress, careOf } = this.mobile;
+    this.gate = new PacketGate({ ipv6: options.ipv6, counters: this.counters, homeAddress, careOf });
   }
-
-  /** What the host's mobile node has to tell goes here. */
-  readonly mobileEvents: MobileNodeEvents = {
-    testsDone: (now, client) => this.#incoming(client)?.testsDone(now),
-    bindingAcknowledged: (now, client, status) => {
-      this.#note(now, 'binding-acknowledged', { client: client.toString(), status });
-      this.#incoming(client)?.bindingAcknowledged(now, status);
-    },
-    bindingError: (_now, client) => this.#incoming(client)?.bindingError(),
-    unresponsive: (now, client) => this.#incoming(client)?.unresponsive(now),
-    relayHomeTest: (now, bid, packet) => {
-      const peer = this.#o.peers.find((p) => p.bid === bid);
-      if (peer === undefined) this.counters.bump('home-test-for-nobody');
-      else this.#o.ipv6.tunnel(now, packet, this.#o.mobile.careOf, peer.careOf);
-    },
-  };
 
   /** Opens the control channel. Throws when its port is taken. */
   start(now: Instant): void {
-    const { tcp, timers, mobile, controlPort, peers } = this.#o;
+    const { tcp, timers, controlPort, peers } = this.#o;
+    const { mobile } = this;
     this.#control = new PlainControlChannel(now, {
       tcp,
       timers,
@@ -112,7 +109,8 @@ export class Member {
 
   /** Serves `app` at a port of the contact address. Throws when the port is taken. */
   serve(port: number, app: HandoffApp, options: Omit<ListenOptions, 'port' | 'address'> = {}): void {
-    const { tcp, mobile } = this.#o;
+    const { tcp } = this.#o;
+    const { mobile } = this;
     const listener = tcp.listen({ ...options, address: mobile.homeAddress, port }, (now, connection) =>
       this.#accepted(now, connection, app),
     );
@@ -129,7 +127,7 @@ export class Member {
   clients(): { readonly client: Address; readonly connections: number }[] {
     const found = new Map<string, { client: Address; connections: number }>();
     for (const connection of this.#o.tcp.connections()) {
-      if (!connection.local.address.equals(this.#o.mobile.homeAddress)) continue;
+      if (!connection.local.address.equals(this.mobile.homeAddress)) continue;
       const client = connection.remote.address;
       const entry = found.get(client.key) ?? { client, connections: 0 };
       entry.connections += 1;
@@ -151,7 +149,8 @@ export class Member {
     const peer = this.#o.peers.find((p) => p.name === to);
     if (peer === undefined) return `unknown node '${to}'`;
     const id = toHex(this.#o.random.bytes(HANDOFF_ID_LEN));
-    const { tcp, mobile, clock, timers } = this.#o;
+    const { tcp, clock, timers } = this.#o;
+    const { mobile } = this;
     const side = new DonorSide({
       id,
       client,
@@ -164,7 +163,10 @@ export class Member {
       send: (at, message) => this.#send(at, to, message),
       finished: (at, outcome) => {
         this.#donors.delete(id);
-        this.#note(at, outcome.ok ? 'handoff-done' : 'handoff-failed', { id, ...(outcome.ok ? {} : { reason: outcome.reason }) });
+        this.#note(at, outcome.ok ? 'handoff-done' : 'handoff-failed', {
+          id,
+          ...(outcome.ok ? {} : { reason: outcome.reason }),
+        });
         done({ id, client, to, outcome, startedAt: now, endedAt: at });
       },
       donor: () => donor,
@@ -186,14 +188,14 @@ export class Member {
     if (!this.#o.peers.some((p) => p.name === to)) {
       return `unknown node '${to}': the members this node knows are ${this.#o.peers.map((p) => p.name).join(', ') || 'none'}`;
     }
-    const connections = this.#o.tcp.connectionsBetween(this.#o.mobile.homeAddress, client);
+    const connections = this.#o.tcp.connectionsBetween(this.mobile.homeAddress, client);
     if (connections.length === 0) return `no client ${client} here`;
     if (connections.length > MAX_CONNECTIONS) return `client ${client} has more than ${MAX_CONNECTIONS} connections`;
     for (const { donor } of this.#donors.values()) {
       if (donor.client.equals(client)) return `client ${client} is being handed off already`;
     }
     if (this.#incoming(client) !== undefined) return `client ${client} is just coming in`;
-    if (this.#o.mobile.stateOf(client) !== 'bound') {
+    if (this.mobile.stateOf(client) !== 'bound') {
       return `client ${client} has no binding for this node (no Mobile IPv6, or not yet)`;
     }
     if (!this.isConnectedTo(to)) return `node '${to}' is not connected`;
@@ -202,7 +204,7 @@ export class Member {
 
   #accepted(now: Instant, connection: Connection, app: HandoffApp): void {
     app.accept(now, connection);
-    this.#o.mobile.optimize(now, connection.remote.address);
+    this.mobile.optimize(now, connection.remote.address);
   }
 
   #message(now: Instant, from: string, message: HandoffMessage): void {
@@ -232,7 +234,8 @@ export class Member {
     if (epoch <= (this.#epochs.get(client.key) ?? 0)) return refuse(`epoch ${epoch} of this client is past`);
     if (this.#incoming(client) !== undefined) return refuse('the client is just coming in');
     if (!this.#makeRoom()) return refuse('too many handoffs at the same time');
-    const { tcp, mobile, clock, timers, install } = this.#o;
+    const { tcp, clock, timers, install } = this.#o;
+    const { mobile } = this;
     const side = new AcceptorSide({
       client,
       donorCareOf: peer.careOf,
@@ -248,13 +251,23 @@ export class Member {
       }),
       send: (at, reply) => this.#send(at, from, reply),
       finished: (at, outcome) =>
-        this.#note(at, outcome.ok ? 'takeover-done' : 'takeover-failed', { id, ...(outcome.ok ? {} : { reason: outcome.reason }) }),
+        this.#note(at, outcome.ok ? 'takeover-done' : 'takeover-failed', {
+          id,
+          ...(outcome.ok ? {} : { reason: outcome.reason }),
+        }),
       acceptor: () => acceptor,
     });
     const acceptor: Acceptor = new Acceptor({ id, epoch, client, strategy, timers, actions: side });
     this.#acceptors.set(id, { acceptor, from });
     this.#remember(client, epoch);
     acceptor.start(now, correspondent);
+  }
+
+  /** DESIGN.md 5: the home agent gave us a home test that another member asked for. */
+  #relayHomeTest(now: Instant, bid: number, packet: Uint8Array): void {
+    const peer = this.#o.peers.find((p) => p.bid === bid);
+    if (peer === undefined) this.counters.bump('home-test-for-nobody');
+    else this.#o.ipv6.tunnel(now, packet, this.mobile.careOf, peer.careOf);
   }
 
   #down(now: Instant, member: string): void {

@@ -1,0 +1,94 @@
+// A host: one IPv6 layer on its devices, one TCP above it, and the Mobile IPv6 roles it plays. The only
+// place that knows all of them. It is driven from outside: frames come from its devices, time from
+// whoever runs its timers (tun/timer-driver in real time, the simulator on a virtual clock).
+
+import type { Counters } from './core/counters.ts';
+import type { Random } from './core/random.ts';
+import type { Instant } from './core/time.ts';
+import type { TimerQueue } from './core/timer-queue.ts';
+import type { Trace } from './core/trace.ts';
+import type { Device } from './device/device.ts';
+import { Ipv6 } from './ipv6/ipv6.ts';
+import type { MobileNodeEvents, MobilityEnvironment } from './mobility/api.ts';
+import { Correspondent, type CorrespondentOptions } from './mobility/correspondent.ts';
+import { HomeAgent, type HomeAgentConfig } from './mobility/home-agent.ts';
+import { MobileNode, type MobileNodeConfig } from './mobility/mobile-node.ts';
+import { MobilityDispatch } from './mobility/mobility-dispatch.ts';
+import type { TcpObserver } from './tcp/api.ts';
+import { Tcp } from './tcp/tcp.ts';
+import { type Address, type Prefix, prefix } from './wire/address.ts';
+
+export interface HostOptions {
+  readonly timers: TimerQueue;
+  readonly random: Random;
+  /** Key of ISNs, ports and timestamp offsets (RFC 6528, 6056, 7323); the members of a group share it. */
+  readonly secret: Uint8Array;
+  /** A router: forwards what is not for it. Default false. */
+  readonly forwarding?: boolean;
+  /** Wall-clock time in NTP 64-bit format, for RFC 4285; a mobile node and a home agent need it. */
+  readonly ntpTime?: (now: Instant) => bigint;
+  readonly trace?: Trace;
+  readonly observer?: TcpObserver;
+  readonly counters?: Counters;
+}
+
+export interface Attachment {
+  /** Our addresses on the device. */
+  readonly addresses: readonly Address[];
+  /** What is reached through it. Default: everything. */
+  readonly routes?: readonly Prefix[];
+}
+
+const EVERYTHING = prefix('::/0');
+
+export class Host {
+  readonly timers: TimerQueue;
+  readonly random: Random;
+  readonly ipv6: Ipv6;
+  readonly tcp: Tcp;
+  readonly #environment: MobilityEnvironment;
+  #dispatch: MobilityDispatch | undefined;
+
+  constructor(options: HostOptions) {
+    const { timers, random, secret, ntpTime, trace, observer } = options;
+    const optional = { ...(trace && { trace }), ...(options.counters && { counters: options.counters }) };
+    this.timers = timers;
+    this.random = random;
+    this.ipv6 = new Ipv6({ timers, random, forwarding: options.forwarding === true, ...optional });
+    this.tcp = new Tcp({
+      ipv6: this.ipv6,
+      timers,
+      random,
+      secret,
+      ...(trace && { trace }),
+      ...(observer && { observer }),
+    });
+    this.#environment = { ipv6: this.ipv6, timers, random, ...(ntpTime && { ntpTime }), ...(trace && { trace }) };
+  }
+
+  /** Puts a device into use, with our addresses on it and routes through it. */
+  attach(device: Device, attachment: Attachment): void {
+    this.ipv6.addDevice(device, attachment.addresses);
+    for (const route of attachment.routes ?? [EVERYTHING]) this.ipv6.addRoute(route, device);
+  }
+
+  /** Makes this host a correspondent node (RFC 6275 9): it keeps bindings of mobile peers. */
+  beCorrespondent(options?: CorrespondentOptions): Correspondent {
+    return new Correspondent(this.#environment, this.#mobility(), options);
+  }
+
+  /** Makes this host a mobile node (RFC 6275 11), as every server node is. */
+  beMobileNode(config: MobileNodeConfig, events: MobileNodeEvents): MobileNode {
+    return new MobileNode(this.#environment, this.#mobility(), config, events);
+  }
+
+  /** Makes this host a home agent (RFC 6275 10); it has to forward. */
+  beHomeAgent(config: HomeAgentConfig): HomeAgent {
+    return new HomeAgent(this.#environment, this.#mobility(), config);
+  }
+
+  #mobility(): MobilityDispatch {
+    this.#dispatch ??= new MobilityDispatch(this.#environment);
+    return this.#dispatch;
+  }
+}

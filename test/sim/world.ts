@@ -1,0 +1,195 @@
+// A whole group in simulation: a home agent, server nodes (members) and clients, made of the same classes that
+// run on TUN devices, on the simulated Internet. One virtual clock, one seed.
+
+import { SeededRandom } from '../../stack/core/random.ts';
+import { after, type Duration, EPOCH, type Instant, milliseconds, NEVER, seconds } from '../../stack/core/time.ts';
+import { TimerQueue } from '../../stack/core/timer-queue.ts';
+import type { Trace, TraceEvent } from '../../stack/core/trace.ts';
+import type { LinkConditions } from '../../stack/device/fault.ts';
+import type { Strategy } from '../../stack/handoff/strategy.ts';
+import { Host } from '../../stack/host.ts';
+import type { Correspondent } from '../../stack/mobility/correspondent.ts';
+import { CONTACT_PRIORITY, MEMBER_PRIORITY } from '../../stack/mobility/mobile-node.ts';
+import type { HandoffApp } from '../../stack/server/app-contract.ts';
+import { type HandoffReport, Member } from '../../stack/server/member.ts';
+import type { TcpObserver } from '../../stack/tcp/api.ts';
+import { type Address, address, prefix } from '../../stack/wire/address.ts';
+import { Internet } from './internet.ts';
+
+export const CONTACT = address('2001:db8:100::1');
+export const HOME_AGENT = address('2001:db8:100::ff');
+const CONTROL_PORT = 4433;
+/** A world that has not come to rest by then has a bug. */
+const MAX_EVENTS = 20_000_000;
+
+/** One-way latencies in milliseconds. */
+export interface WorldLatencies {
+  readonly donorAcceptor: number;
+  readonly clientDonor: number;
+  readonly clientAcceptor: number;
+  /** Between the home agent and each of the others. */
+  readonly home: number;
+}
+
+export interface WorldOptions {
+  readonly seed: number;
+  readonly latencies: WorldLatencies;
+  /** Which member the home agent's default binding leads to. Default 'a', the donor of a first handoff. */
+  readonly contact?: 'a' | 'b';
+  readonly clientObserver?: TcpObserver;
+}
+
+export interface Node {
+  readonly name: string;
+  readonly host: Host;
+  readonly careOf: Address;
+}
+
+export interface MemberNode extends Node {
+  readonly member: Member;
+}
+
+export interface ClientNode extends Node {
+  readonly correspondent: Correspondent;
+}
+
+/** Home agent *home*, members *a* and *b*, client *c*. */
+export class World {
+  readonly timers = new TimerQueue();
+  readonly random: SeededRandom;
+  readonly internet: Internet;
+  readonly a: MemberNode;
+  readonly b: MemberNode;
+  readonly c: ClientNode;
+  readonly home: Node;
+  /** What happened, for tests that look behind the scenes. */
+  readonly traced: { readonly at: Instant; readonly node: string; readonly event: TraceEvent }[] = [];
+  now: Instant = EPOCH;
+
+  constructor(options: WorldOptions) {
+    const { seed, latencies, contact = 'a' } = options;
+    this.random = new SeededRandom(seed);
+    this.internet = new Internet(this.timers, this.random);
+    this.home = this.#homeAgent();
+    this.a = this.#member('a', 1, contact === 'a', 'b', 2);
+    this.b = this.#member('b', 2, contact === 'b', 'a', 1);
+    this.c = this.#client(options.clientObserver);
+    const delay = (ms: number): Partial<LinkConditions> => ({ delay: milliseconds(ms) });
+    this.internet.join('a', 'b', delay(latencies.donorAcceptor));
+    this.internet.join('a', 'c', delay(latencies.clientDonor));
+    this.internet.join('b', 'c', delay(latencies.clientAcceptor));
+    for (const node of ['a', 'b', 'c']) this.internet.join('home', node, delay(latencies.home));
+  }
+
+  /** Opens the control channels, registers the members at home; returns when the group is ready. */
+  start(apps: (node: MemberNode) => ReadonlyMap<number, HandoffApp>): void {
+    for (const node of [this.a, this.b]) {
+      for (const [port, app] of apps(node)) node.member.serve(port, app, { delayedAck: 0 as Duration });
+      node.member.start(this.now);
+      node.member.mobile.registerHome(this.now);
+    }
+    this.runFor(seconds(5));
+  }
+
+  memberOf(name: 'a' | 'b'): MemberNode {
+    return name === 'a' ? this.a : this.b;
+  }
+
+  /** Starts a handoff of the client; the report appears in the returned box. Throws when it cannot begin. */
+  handoff(from: 'a' | 'b', to: 'a' | 'b', strategy: Strategy): { report?: HandoffReport } {
+    const box: { report?: HandoffReport } = {};
+    const refusal = this.memberOf(from).member.handoff(this.now, this.c.careOf, to, strategy, (report) => {
+      box.report = report;
+    });
+    if (refusal !== undefined) throw new Error(refusal);
+    return box;
+  }
+
+  runFor(span: Duration): void {
+    this.runUntil(() => false, after(this.now, span));
+  }
+
+  /** Runs events until the condition holds (true) or `limit` is reached (false). */
+  runUntil(condition: () => boolean, limit: Instant): boolean {
+    for (let events = 0; events < MAX_EVENTS; events++) {
+      if (condition()) return true;
+      const next = this.timers.nextDeadline();
+      if (next === NEVER || next > limit) {
+        this.now = limit;
+        return condition();
+      }
+      this.now = next;
+      this.timers.runDue(next);
+    }
+    throw new Error(`more than ${MAX_EVENTS} events: the world does not come to rest`);
+  }
+
+  #host(name: string, observer?: TcpObserver, forwarding = false): Host {
+    const trace: Trace = (at, event) => this.traced.push({ at, node: name, event });
+    return new Host({
+      timers: this.timers,
+      random: this.random,
+      secret: new Uint8Array(32).fill(7),
+      ntpTime: (at) =>
+        (BigInt(3_900_000_000 + Math.floor(at / 1e6)) << 32n) | BigInt(Math.floor(((at % 1e6) / 1e6) * 2 ** 32)),
+      trace,
+      forwarding,
+      ...(observer && { observer }),
+    });
+  }
+
+  #homeAgent(): Node {
+    const host = this.#host('home', undefined, true);
+    const device = this.internet.attach('home', [prefix('2001:db8:100::/64')]);
+    host.attach(device, { addresses: [HOME_AGENT] });
+    host.beHomeAgent({
+      address: HOME_AGENT,
+      homePrefixes: [prefix('2001:db8:100::/64')],
+      associations: [1, 2].map((bid) => ({ home: CONTACT, bid, ...association(bid) })),
+    });
+    return { name: 'home', host, careOf: HOME_AGENT };
+  }
+
+  #member(name: string, bid: number, contact: boolean, peer: string, peerBid: number): MemberNode {
+    const careOf = careOfAddress(name);
+    const host = this.#host(name);
+    host.attach(this.internet.attach(name, [prefix(`${careOf}/64`)]), { addresses: [careOf] });
+    const peerCareOf = careOfAddress(peer);
+    const member = new Member({
+      tcp: host.tcp,
+      ipv6: host.ipv6,
+      mobile: (events) => {
+        const config = {
+          homeAddress: CONTACT,
+          careOf,
+          homeAgent: HOME_AGENT,
+          bid,
+          association: association(bid),
+          priority: contact ? CONTACT_PRIORITY : MEMBER_PRIORITY,
+        };
+        const mobile = host.beMobileNode(config, events);
+        mobile.setMembers([peerCareOf]);
+        return mobile;
+      },
+      timers: this.timers,
+      random: this.random,
+      clock: { now: () => this.now },
+      controlPort: CONTROL_PORT,
+      peers: [{ name: peer, careOf: peerCareOf, controlPort: CONTROL_PORT, bid: peerBid }],
+      trace: (at, event) => this.traced.push({ at, node: name, event }),
+    });
+    return { name, host, careOf, member };
+  }
+
+  #client(observer: TcpObserver | undefined): ClientNode {
+    const careOf = careOfAddress('c');
+    const host = this.#host('c', observer);
+    host.attach(this.internet.attach('c', [prefix(`${careOf}/64`)]), { addresses: [careOf] });
+    return { name: 'c', host, careOf, correspondent: host.beCorrespondent() };
+  }
+}
+
+const careOfAddress = (name: string): Address => address(`2001:db8:${name}::1`);
+
+/** The key a member shares with the home agent (RFC 4285). */
+const association = (bid: number) => ({ spi: 1000 + bid, key: new Uint8Array(20).fill(bid) });

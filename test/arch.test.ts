@@ -111,14 +111,26 @@ describe('each import rule can fail', () => {
     expect(importViolations(new Map([[path, `import { x } from '${specifier}';`]]))).toEqual([]);
   });
 
-  test('a cycle is found, through types as well', () => {
-    const sources = new Map([
-      ['stack/core/a.ts', "import type { B } from './b.ts';"],
+  const circle = (toFirst: string): Sources =>
+    new Map([
+      ['stack/core/a.ts', "import { type B, b } from './b.ts';"],
       ['stack/core/b.ts', "export { c } from './c.ts';"],
-      ['stack/core/c.ts', "import './a.ts';"],
+      ['stack/core/c.ts', toFirst],
     ]);
-    expect(cycles(sources)).toEqual(['stack/core/a.ts -> stack/core/b.ts -> stack/core/c.ts -> stack/core/a.ts']);
-  });
+  const closed = ['stack/core/a.ts -> stack/core/b.ts -> stack/core/c.ts -> stack/core/a.ts'];
+
+  test.each([
+    "import './a.ts';",
+    "import { a } from './a.ts';",
+    "import type from './a.ts';",
+    "export * from './a.ts';",
+  ])('a cycle closed by %s is found', (line) => expect(cycles(circle(line))).toEqual(closed));
+
+  test.each([
+    "import type { A } from './a.ts';",
+    "export type { A } from './a.ts';",
+    "import type * as a from './a.ts';",
+  ])('%s closes no cycle', (line) => expect(cycles(circle(line))).toEqual([]));
 });
 
 describe('the sans-IO rule can fail', () => {

@@ -10,6 +10,8 @@ export type Sources = ReadonlyMap<string, string>;
 export interface Import {
   readonly specifier: string;
   readonly line: number;
+  /** `import type` and `export type`: gone when the program runs. */
+  readonly typeOnly: boolean;
 }
 
 interface Layer {
@@ -87,9 +89,9 @@ export function importsOf(source: string): Import[] {
     const before = tokens[i - 1];
     const opener = isSign(before, '(') ? tokens[i - 2] : before;
     const isImport = isWord(opener, 'import') || (isSign(before, '(') && isWord(opener, 'require'));
-    if (isImport || (isWord(before, 'from') && endsImportClause(tokens, i - 2))) {
-      found.push({ specifier: token.text, line: token.line });
-    }
+    const isClause = isWord(before, 'from') && endsImportClause(tokens, i - 2);
+    if (!isImport && !isClause) continue;
+    found.push({ specifier: token.text, line: token.line, typeOnly: isClause && isTypeClause(tokens, i - 2) });
   }
   return found;
 }
@@ -99,6 +101,13 @@ const endsImportClause = (tokens: readonly Token[], at: number): boolean => {
   const token = tokens[at];
   return token?.kind === 'word' || isSign(token, '}') || isSign(token, '*');
 };
+
+/** Looks back from the end of an import clause to its keyword: is that followed by `type` and a brace, star or name? */
+function isTypeClause(tokens: readonly Token[], end: number): boolean {
+  let at = end;
+  while (at > 0 && !isWord(tokens[at], 'import') && !isWord(tokens[at], 'export')) at -= 1;
+  return isWord(tokens[at + 1], 'type') && at + 1 < end;
+}
 
 const isWord = (token: Token | undefined, text: string): boolean => token?.kind === 'word' && token.text === text;
 const isSign = (token: Token | undefined, text: string): boolean => token?.kind === 'sign' && token.text === text;
@@ -136,7 +145,10 @@ const packageOf = (specifier: string): string =>
         .slice(0, specifier.startsWith('@') ? 2 : 1)
         .join('/');
 
-/** Files that import each other in a circle, types included: one line for each circle that is closed. */
+/**
+ * Files that import each other in a circle: one line for each circle that is closed. Between layers the rules above
+ * allow none; within one layer two files may name each other's types, which no program ever loads in a circle.
+ */
 export function cycles(sources: Sources): string[] {
   const found: string[] = [];
   const done = new Set<string>();
@@ -146,8 +158,8 @@ export function cycles(sources: Sources): string[] {
     if (from >= 0) found.push([...trail.slice(from), path].join(' -> '));
     if (from >= 0 || done.has(path)) return;
     trail.push(path);
-    for (const { specifier } of importsOf(sources.get(path) ?? '')) {
-      if (specifier.startsWith('.')) visit(targetOf(path, specifier));
+    for (const { specifier, typeOnly } of importsOf(sources.get(path) ?? '')) {
+      if (specifier.startsWith('.') && !typeOnly) visit(targetOf(path, specifier));
     }
     trail.pop();
     done.add(path);

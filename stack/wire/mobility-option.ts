@@ -87,12 +87,13 @@ export interface ReplayProtection {
 
 export interface BindingIdentifier {
   readonly kind: 'binding-identifier';
+  /** 0 is reserved. */
   readonly bid: number;
   /** 0 in a Binding Update. */
   readonly status: number;
   /** The H flag: bound at home and away at once. */
   readonly simultaneous: boolean;
-  /** BID-PRI (RFC 6089 4.1): 7 bits, the lower the better. */
+  /** BID-PRI (RFC 6089 4.1): 7 bits, the lower the better; 0 is reserved. */
   readonly priority: number;
   readonly careOf?: Address;
 }

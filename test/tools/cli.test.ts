@@ -1,0 +1,264 @@
+// The command line: help, and one clear line with exit status 1 for whatever cannot be.
+
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import { explain, UserError } from '../../tools/errors.ts';
+import { cli, cliWith } from './cli-support.ts';
+import { NODE_A, NODE_B, SyntheticCapture } from './synthetic-capture.ts';
+
+const directory = mkdtempSync(join(tmpdir(), 'homeport-cli-'));
+afterAll(() => rmSync(directory, { recursive: true }));
+
+const file = (name: string, content: string | Uint8Array): string => {
+  const path = join(directory, name);
+  writeFileSync(path, content);
+  return path;
+};
+
+const KEY = file('key', '00112233445566778899aabbccddeeff\n');
+const GROUP = {
+  homeAddress: '2001:db8:100::1',
+  members: [
+    { name: 'a', careOf: '2001:db8:a::1', bid: 1, spi: 257, key: '00112233445566778899aabbccddeeff' },
+    { name: 'b', careOf: '2001:db8:b::1', bid: 2, spi: 258, key: '00112233445566778899aabbccddeeff' },
+  ],
+};
+const groupFile = (change: (group: typeof GROUP) => unknown): string =>
+  file('group.json', JSON.stringify(change(structuredClone(GROUP))));
+
+/** One line on stderr, nothing on stdout, status 1. */
+async function refusal(...argv: readonly string[]): Promise<string> {
+  const { status, stdout, stderr } = await cli(...argv);
+  expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
+  expect(stderr).toMatch(/^homeport: [^\n]+\n$/);
+  return stderr.slice('homeport: '.length, -1);
+}
+
+const server = (...more: readonly string[]): string[] => [
+  ...['server', '--name', 'a', '--care-of', '2001:db8:a::1', '--home-address', '2001:db8:100::1'],
+  ...['--home-agent', '2001:db8:1::1', '--bid', '1', '--spi', '257', '--serve', directory],
+  ...['--key-file', KEY, '--group-key-file', KEY, '--device', 'hp-none'],
+  ...more,
+];
+const homeAgent = (members: string, ...more: readonly string[]): string[] => [
+  ...['home-agent', '--address', '2001:db8:1::1', '--home-prefix', '2001:db8:100::/64', '--members', members],
+  ...['--device', 'hp-none', ...more],
+];
+const get = (...more: readonly string[]): string[] => [
+  'client',
+  'get',
+  '--address',
+  '2001:db8:c::1',
+  '--device',
+  'hp-none',
+  ...more,
+];
+const URL = 'http://[2001:db8:100::1]/file';
+
+test('every command has --help, --json and a description', async () => {
+  for (const command of [
+    ['demo'],
+    ['lab', 'up'],
+    ['lab', 'down'],
+    ['home-agent'],
+    ['server'],
+    ['client', 'get'],
+    ['handoff'],
+    ['capture', 'timeline'],
+  ]) {
+    const { status, stdout, stderr } = await cli(...command, '--help');
+    expect({ command, status, stderr }).toEqual({ command, status: 0, stderr: '' });
+    expect(stdout).toContain('--json');
+    expect(stdout).toMatch(/\n\n[A-Z][^\n]+\./);
+  }
+});
+
+test('--version prints the version of package.json', async () => {
+  const { version } = JSON.parse(readFileSync(new globalThis.URL('../../package.json', import.meta.url), 'utf8'));
+  expect(await cli('--version')).toEqual({ status: 0, stdout: `${version}\n`, stderr: '' });
+});
+
+test.each([
+  ['an unknown command', ['frobnicate'], "unknown command 'frobnicate'"],
+  ['an unknown option', ['lab', 'up', '--frobnicate'], "unknown option '--frobnicate'"],
+  ['a missing option', ['handoff', '--to', 'b'], "required option '--client <address>' not specified"],
+  [
+    'an address that is none',
+    server('--care-of', '2001:db8::g'),
+    "option '--care-of <address>' argument '2001:db8::g' is invalid. not an IPv6 address: '2001:db8::g'.",
+  ],
+  [
+    'a multicast address',
+    server('--care-of', 'ff02::1'),
+    "option '--care-of <address>' argument 'ff02::1' is invalid. a routable unicast IPv6 address is needed.",
+  ],
+  [
+    'an IPv4 address',
+    get(URL, '--address', '192.0.2.1'),
+    "option '--address <address>' argument '192.0.2.1' is invalid. not an IPv6 address: '192.0.2.1'.",
+  ],
+  [
+    'a port that is none',
+    server('--port', '65536'),
+    "option '--port <port>' argument '65536' is invalid. a whole number from 1 to 65535 is needed.",
+  ],
+  [
+    'a Binding Identifier of 0',
+    server('--bid', '0'),
+    "option '--bid <number>' argument '0' is invalid. a whole number from 1 to 65535 is needed.",
+  ],
+  [
+    'a reserved SPI',
+    server('--spi', '255'),
+    "option '--spi <number>' argument '255' is invalid. a whole number from 256 to 4294967295 is needed.",
+  ],
+  [
+    'an unknown preset',
+    server('--preset', 'warp'),
+    "option '--preset <preset>' argument 'warp' is invalid. Allowed choices are classic, prefetched, fast.",
+  ],
+  [
+    'a member without BID',
+    server('--member', 'b=2001:db8:b::1'),
+    "option '--member <name=address,bid>' argument 'b=2001:db8:b::1' is invalid. a member such as 'b=2001:db8:b::1,2' (name, care-of address, BID) is needed.",
+  ],
+  [
+    'a member that is this node',
+    server('--member', 'b=2001:db8:b::1,1'),
+    "member 'b' has the name, BID or address of this node",
+  ],
+  [
+    'a directory that is not there',
+    server('--serve', join(directory, 'none')),
+    `${join(directory, 'none')}: no such file or directory`,
+  ],
+  ['a file for a directory', server('--serve', KEY), `${KEY}: not a directory`],
+  [
+    'a key file that is not there',
+    server('--key-file', join(directory, 'none')),
+    `${join(directory, 'none')}: no such file or directory`,
+  ],
+  [
+    'a capture that cannot be written',
+    server('--pcap', '/nowhere/x.pcapng'),
+    '/nowhere/x.pcapng: cannot be written (no directory /nowhere, or no permission)',
+  ],
+  [
+    'another scheme',
+    get('https://[2001:db8:100::1]/'),
+    "command-argument value 'https://[2001:db8:100::1]/' is invalid for argument 'url'. a URL such as 'http://[2001:db8:100::1]/file' is needed.",
+  ],
+  [
+    'a host name',
+    get('http://example.org/'),
+    "command-argument value 'http://example.org/' is invalid for argument 'url'. its host has to be an IPv6 address in brackets.",
+  ],
+  [
+    'a timeline without a capture',
+    get(URL, '--timeline', join(directory, 'x.svg')),
+    '--timeline is drawn from the capture: give --pcap FILE too',
+  ],
+  [
+    'a site that is not there',
+    ['lab', 'exec', 'mars', '--', 'true'],
+    "no site 'mars' in the lab (sites: home, a, b, c)",
+  ],
+  [
+    'an admin socket of nobody',
+    ['handoff', '--client', '2001:db8:c::1', '--to', 'b', '--admin', '/nowhere.sock'],
+    'no server node is running at /nowhere.sock',
+  ],
+  [
+    'no capture',
+    ['capture', 'timeline', '/nowhere.pcapng', '-o', join(directory, 'x.svg')],
+    '/nowhere.pcapng: no such file or directory',
+  ],
+  [
+    'a capture that is none',
+    ['capture', 'timeline', KEY, '-o', join(directory, 'x.svg')],
+    `${KEY}: not a whole pcapng file: no section header at octet 0`,
+  ],
+])('%s: one clear line and exit status 1', async (_name, argv, line) => {
+  expect(await refusal(...argv)).toBe(line);
+});
+
+describe('the file of members', () => {
+  test.each([
+    ['not JSON', () => file('bad.json', '{'), 'not JSON'],
+    ['no members', () => groupFile((g) => ({ ...g, members: [] })), "'members' has to be a list of 1 to 1000 members"],
+    [
+      'a member twice',
+      () => groupFile((g) => ({ ...g, members: [...g.members, g.members[0]] })),
+      "two members have the same 'name'",
+    ],
+    [
+      'a bad address',
+      () => groupFile((g) => ({ ...g, members: [{ ...g.members[0], careOf: 'x' }] })),
+      "member 1: not an IPv6 address: 'x'.",
+    ],
+    [
+      'a short key',
+      () => groupFile((g) => ({ ...g, members: [{ ...g.members[0], key: '0011' }] })),
+      'the key of member 1 has to be at least 16 octets of hexadecimal digits',
+    ],
+  ])('%s', async (_name, path, reason) => {
+    const members = path();
+    expect(await refusal(...homeAgent(members))).toBe(`${members}: ${reason}`);
+  });
+
+  test('a contact address outside the home prefix', async () => {
+    const members = groupFile((g) => ({ ...g, homeAddress: '2001:db8:101::1' }));
+    expect(await refusal(...homeAgent(members))).toBe(
+      'the contact address 2001:db8:101::1 is not in the home prefix 2001:db8:100::/64',
+    );
+  });
+});
+
+test('a key never shows up in a message', async () => {
+  const secret = file('secret', 'zz-very-secret-zz');
+  const line = await refusal(...server('--key-file', secret));
+  expect(line).toBe(`${secret}: the key shared with the home agent has to be hexadecimal digits`);
+});
+
+test('a TUN device that is not there: says how to get one', async () => {
+  for (const argv of [server(), homeAgent(groupFile((g) => g)), get(URL)]) {
+    expect(await refusal(...argv)).toMatch(/^no device 'hp-none' here: .*ip tuntap add|\/dev\/net\/tun/);
+  }
+});
+
+test('a stack trace only with HOMEPORT_DEBUG=1', async () => {
+  const argv = ['lab', 'exec', 'mars', '--', 'true'];
+  expect((await cliWith({ HOMEPORT_DEBUG: '1' }, ...argv)).stderr).toMatch(/\n {4}at /);
+  expect((await cli(...argv)).stderr).not.toMatch(/\n {4}at /);
+});
+
+test('system errors become words, messages made for people stay as they are', () => {
+  const system = Object.assign(new Error("ENOENT: no such file or directory, open '/x'"), {
+    code: 'ENOENT',
+    path: '/x',
+  });
+  expect(explain(system)).toBe('/x: no such file or directory');
+  expect(explain(Object.assign(new Error('connect ECONNREFUSED ::1'), { code: 'ECONNREFUSED' }))).toBe(
+    'connection refused (connect ECONNREFUSED ::1)',
+  );
+  expect(explain(Object.assign(new Error('cannot open TUN: run as root'), { code: 'EPERM' }))).toBe(
+    'cannot open TUN: run as root',
+  );
+  expect(explain(new UserError('two\n  lines'))).toBe('two; lines');
+});
+
+test('capture timeline writes the picture and tells the figures', async () => {
+  const capture = new SyntheticCapture().handshake(0, 28).bindingUpdate(30, 1, NODE_A).data(40, 0, 1000, NODE_A);
+  const path = file('x.pcapng', capture.bindingUpdate(50, 2, NODE_B).data(52, 1000, 1000, NODE_B).bytes());
+  const svg = join(directory, 'out.svg');
+  const { status, stdout } = await cli('capture', 'timeline', path, '-o', svg, '--json', '--name', 'a=2001:db8:a::1');
+  expect(status).toBe(0);
+  expect(JSON.parse(stdout)).toMatchObject({
+    event: 'timeline',
+    octets: 2000,
+    handoffs: [{ lastMs: 40, firstMs: 52 }],
+  });
+  expect(readFileSync(svg, 'utf8')).toContain('a (2001:db8:a::1)');
+});

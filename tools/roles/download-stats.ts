@@ -1,0 +1,87 @@
+// What a client sees of its download: how much came from which node, the handoffs between them, the longest time
+// in which the application got nothing. Fed by TCP's observer and by the application; pure, times come in.
+//
+// Handoff time as DESIGN.md section 1 has it: from the last data segment that came from the donor's care-of
+// address to the first from the acceptor's, of those that the client's TCP accepted.
+
+import { elapsed, type Instant, toMilliseconds } from '../../stack/core/time.ts';
+import type { ReceivedPacket } from '../../stack/ipv6/port.ts';
+
+/** What came through the home agent has no care-of address. */
+export const VIA_HOME_AGENT = 'home agent';
+
+export interface SourceFigures {
+  readonly source: string;
+  readonly octets: number;
+  readonly segments: number;
+}
+
+export interface HandoffFigures {
+  readonly from: string;
+  readonly to: string;
+  readonly handoffMs: number;
+  /** Stream offset of the acceptor's first segment. */
+  readonly offset: number;
+}
+
+export interface DownloadFigures {
+  readonly sources: readonly SourceFigures[];
+  readonly handoffs: readonly HandoffFigures[];
+  readonly longestStallMs: number;
+}
+
+type Seen = Pick<ReceivedPacket, 'wireSource' | 'hasHomeAddressOption' | 'gsoSize'>;
+
+export class DownloadStats {
+  readonly #sources = new Map<string, { readonly source: string; octets: number; segments: number }>();
+  readonly #handoffs: HandoffFigures[] = [];
+  #current: string | undefined;
+  #lastAt: Instant | undefined;
+  #lastReadAt: Instant | undefined;
+  #longestStallUs = 0;
+
+  /** TCP has accepted a segment with new octets. */
+  accepted(now: Instant, packet: Seen, offset: number, length: number): void {
+    // A super-frame is several segments of the wire in one.
+    const segments = packet.gsoSize > 0 ? Math.ceil(length / packet.gsoSize) : 1;
+    const total = this.#source(packet);
+    total.octets += length;
+    total.segments += segments;
+    if (packet.hasHomeAddressOption) this.#follow(now, total.source, offset);
+  }
+
+  /** The application has got octets. */
+  read(now: Instant): void {
+    if (this.#lastReadAt !== undefined) {
+      this.#longestStallUs = Math.max(this.#longestStallUs, elapsed(this.#lastReadAt, now));
+    }
+    this.#lastReadAt = now;
+  }
+
+  figures(): DownloadFigures {
+    return {
+      sources: [...this.#sources.values()].map((source) => ({ ...source })),
+      handoffs: [...this.#handoffs],
+      longestStallMs: this.#longestStallUs / 1_000,
+    };
+  }
+
+  #source(packet: Seen): { readonly source: string; octets: number; segments: number } {
+    const key = packet.hasHomeAddressOption ? packet.wireSource.key : VIA_HOME_AGENT;
+    const known = this.#sources.get(key);
+    if (known !== undefined) return known;
+    const source = packet.hasHomeAddressOption ? packet.wireSource.toString() : VIA_HOME_AGENT;
+    const fresh = { source, octets: 0, segments: 0 };
+    this.#sources.set(key, fresh);
+    return fresh;
+  }
+
+  #follow(now: Instant, source: string, offset: number): void {
+    if (this.#current !== undefined && this.#lastAt !== undefined && this.#current !== source) {
+      const handoffMs = toMilliseconds(elapsed(this.#lastAt, now));
+      this.#handoffs.push({ from: this.#current, to: source, handoffMs, offset });
+    }
+    this.#current = source;
+    this.#lastAt = now;
+  }
+}

@@ -5,7 +5,17 @@
 
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { delimiter, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -224,7 +234,7 @@ function program(file, args) {
   build();
   const script = at('dist', 'tools', file);
   if (!existsSync(script)) throw new SetupError(`there is no tools/${file.replace(/js$/, 'ts')} to run`);
-  return run(process.execPath, ['--enable-source-maps', script, ...args], { stdio: 'inherit' });
+  return run(process.execPath, ['--enable-source-maps', script, ...args]);
 }
 
 function demo(args) {
@@ -232,12 +242,26 @@ function demo(args) {
   return program('homeport.js', ['demo', ...args]);
 }
 
+/** `bench [NAME] [args...]`: tools/bench/index.ts where there is one, else the one named or all of them in turn. */
+function bench([name, ...args]) {
+  build();
+  const folder = at('dist', 'tools', 'bench');
+  const found = existsSync(folder) ? readdirSync(folder).filter((file) => file.endsWith('.js')) : [];
+  if (found.length === 0) throw new SetupError('there is no benchmark in tools/bench/ to run');
+  const runOne = (file, rest) => run(process.execPath, ['--enable-source-maps', join(folder, file), ...rest]);
+  if (found.includes('index.js')) return runOne('index.js', name === undefined ? [] : [name, ...args]);
+  if (found.includes(`${name}.js`)) return runOne(`${name}.js`, args);
+  if (name !== undefined)
+    throw new SetupError(`no benchmark '${name}': there are ${found.map((file) => file.slice(0, -3)).join(', ')}`);
+  return found.sort().reduce((worst, file) => Math.max(worst, runOne(file, [])), 0);
+}
+
 const TASKS = {
   build,
   check,
   test,
   demo,
-  bench: (args) => program(join('bench', 'index.js'), args),
+  bench,
   soak: (args) => program('soak.js', args),
 };
 

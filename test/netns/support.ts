@@ -25,7 +25,7 @@ export function requireOrSkip(...needs: readonly Need[]): boolean {
   const reasons = needs.map((need) => lackOf(need)).filter((reason) => reason !== undefined);
   if (reasons.length === 0) return true;
   const text = reasons.join('; ');
-  if (process.env['CI'] === 'true') throw new Error(`needed where CI=true: ${text}`);
+  if (process.env.CI === 'true') throw new Error(`needed where CI=true: ${text}`);
   process.stderr.write(`skipped: ${text}\n`);
   return false;
 }
@@ -54,7 +54,7 @@ function probe(need: Need): string | undefined {
 }
 
 const onPath = (command: string): boolean =>
-  [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin', '/sbin'].some((folder) =>
+  [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/sbin'].some((folder) =>
     existsSync(join(folder, command)),
   );
 

@@ -19,7 +19,6 @@ import { checkHomeUpdate } from './home-update-check.ts';
 import type { MobilityDispatch, ReceivedMobility } from './mobility-dispatch.ts';
 import { findOption } from './mobility-options.ts';
 import { sendMobility } from './mobility-output.ts';
-import { quotedTunnelPacket, relayedTunnelError } from './tunnel.ts';
 
 /** RFC 6275 10.3.1 leaves the longest lifetime to the home agent. */
 const DEFAULT_MAX_LIFETIME: Duration = seconds(3600);
@@ -61,7 +60,6 @@ export class HomeAgent {
     environment.ipv6.addHooks({
       output: { detour: (source, destination, protocol) => this.#detour(source, destination, protocol) },
       forward: { forward: (now, packet) => this.#intercept(now, packet) },
-      tunnelError: { tunnelError: (now, error) => this.#tunnelError(now, error) },
     });
   }
 
@@ -269,20 +267,5 @@ export class HomeAgent {
   #acceptsTunnel(outer: { readonly source: Address; readonly destination: Address }, inner: Ipv6Header): boolean {
     if (!outer.destination.equals(this.address)) return false;
     return this.#homes.get(inner.source.key)?.isCareOfAddress(outer.source) ?? false;
-  }
-
-  /** RFC 2473 8: an error from inside a tunnel of ours becomes one for the sender of the inner packet. */
-  #tunnelError(
-    now: Instant,
-    error: { readonly type: number; readonly code: number; readonly parameter: number; readonly quoted: Uint8Array },
-  ): 'pass' | 'taken' {
-    const tunnelled = quotedTunnelPacket(error.quoted);
-    if (tunnelled === undefined || !tunnelled.outer.source.equals(this.address)) return 'pass';
-    const { header, bytes } = tunnelled.inner;
-    const home = this.#homes.get(header.destination.key);
-    if (home === undefined || !home.isCareOfAddress(tunnelled.outer.destination)) return 'pass';
-    if (this.#environment.ipv6.isLocal(header.source)) return 'pass';
-    this.#dispatch.icmpErrors.send(now, this.address, header.source, relayedTunnelError(error), bytes);
-    return 'taken';
   }
 }

@@ -183,7 +183,7 @@ export class MobileNode implements MobileNodeLayer {
         receiveOverhead: (local) => (local.equals(this.homeAddress) ? RECEIVE_OVERHEAD : 0),
       },
       routingHeader2: { routingHeader2: (_now, careOf, home) => this.#routingHeader2(careOf, home) },
-      ...(automatic && { delivery: { deliver: (now, packet) => this.#delivered(now, packet) } }),
+      ...(automatic && { delivery: { deliver: (now, packet) => this.#delivered(now, packet), mayTake: () => false } }),
     });
   }
 
@@ -281,7 +281,8 @@ export class MobileNode implements MobileNodeLayer {
     const { bid: ours } = this.#config;
     if (ours === undefined || bid === ours) this.#list.find(packet.source)?.homeTest.answer(now, message);
     // What a member has relayed goes no further: no loop.
-    else if (this.#isHomeAgent(packet.tunnel.source)) this.#events.relayHomeTest?.(now, bid, packet.bytes);
+    else if (this.#isHomeAgent(packet.tunnel.source))
+      this.#events.relayHomeTest?.(now, bid, packet.bytes.subarray(0, packet.end));
     return 'handled';
   }
 

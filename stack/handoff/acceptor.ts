@@ -244,7 +244,7 @@ export class Acceptor {
     actions.resume(now);
   }
 
-  /** No binding to be had: the client takes what comes through the home agent whatever its binding (RFC 6275 9.3.1). */
+  /** No binding to be had: the client takes what comes through the home agent whatever its binding (DESIGN.md 5). */
   #reachThroughHomeAgent(now: Instant): void {
     const { actions, strategy } = this.#o;
     actions.route(now, 'home-agent');

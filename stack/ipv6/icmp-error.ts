@@ -79,8 +79,9 @@ function mayAnswer(offending: Uint8Array, header: Ipv6Header, type: number, code
   if (source.isUnspecified || source.isMulticast) return false;
   if (destination.isMulticast && !isMulticastException(type, code)) return false;
   const chain = walkHeaders(offending, offending.length);
-  if (chain.fragmentOffset > 0) return false;
   if (!chain.complete || chain.protocol !== PROTOCOL.icmpv6) return true;
+  // A later fragment of an ICMPv6 message does not tell what message.
+  if (chain.fragmentOffset > 0) return false;
   const offendingType = u8(offending, chain.start);
   return chain.start < offending.length && !isIcmpv6Error(offendingType) && offendingType !== REDIRECT;
 }

@@ -34,9 +34,9 @@ const VECTORS: readonly (readonly [string, string, Icmpv6Message])[] = [
     { kind: 'error', type: ICMPV6.parameterProblem, code: 2, parameter: 46, quoted: fromHex('6000') },
   ],
   [
-    'RFC 4443 2.1: an unknown type below 128 is an error',
-    '64 01 0000 01020304',
-    { kind: 'error', type: 100, code: 1, parameter: 0x01020304, quoted: new Uint8Array(0) },
+    'RFC 4443 2.1: the highest type of an error, not known',
+    '7f 01 0000 01020304',
+    { kind: 'error', type: 127, code: 1, parameter: 0x01020304, quoted: new Uint8Array(0) },
   ],
   [
     'RFC 4443 2.1: an unknown type from 128 on is informational',

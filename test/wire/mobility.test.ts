@@ -91,6 +91,16 @@ const VECTORS: readonly (readonly [string, string, MobilityMessage])[] = [
     },
   ],
   [
+    'RFC 6275 6.2.7: authorization data alone is padded to 8n + 2',
+    `3b 03 05 00 0000 1234 8000 0069
+     01 04 00000000
+     05 0c 000102030405060708090a0b`,
+    {
+      ...BINDING_UPDATE,
+      options: [{ kind: 'binding-authorization-data', authenticator: AUTHENTICATOR }],
+    },
+  ],
+  [
     'RFC 6275 6.2.5: alternate care-of address at 8n + 6',
     `3b 03 05 00 0000 1234 c000 0069
      01 00 03 10 20010db8000a00000000000000000002`,
@@ -323,16 +333,13 @@ describe('mobility options', () => {
   });
 
   test.each([
-    ['an end without a start', '2d 10 0003 000a 00 00 03 08 02 00 4000 0000 0006 0000'],
-    [
-      'a field that is cut short',
-      '2d 10 0003 000a 00 00 03 08 02 00 0800 0000 1f 00 0000'.replace('1f 00 0000', '1f 00 01 00'),
-    ],
+    ['an end without a start', '2d 0e 0003 000a 00 00 03 06 02 00 4000 0000 00000000'],
+    ['a field that is cut short', '2d 0f 0003 000a 00 00 03 07 02 00 0080 0000 1f 000000'],
+    ['octets behind its last field', '2d 12 0003 000a 00 00 03 0a 02 00 0080 0000 1f90 0000'],
   ])('RFC 6088 3.2: a selector with %s is kept as it came', (_name, hex) => {
-    const option = reparsed(bindingUpdate(`${hex} 00 00`));
-    expect(option).toMatchObject({
-      options: [{ kind: 'flow-identification', subOptions: [{ kind: 'unknown', type: 3 }] }],
-    });
+    const option = reparsed(bindingUpdate(hex));
+    const subOptions = [{ kind: 'unknown', type: 3 }];
+    expect(option).toMatchObject({ options: [{ kind: 'flow-identification', subOptions }] });
   });
 
   test('RFC 6088 3.2: every field of a selector in its order', () => {

@@ -173,7 +173,13 @@ describe('reader', () => {
     ['two lengths that differ', '00000bad 0000000c 00000010', 'the two block lengths differ', true],
     ['half a block', '00000bad 0000', 'block truncated', true],
     [
-      'a captured length beyond the block',
+      'a captured length that reaches past the end of its block',
+      '00000006 00000024 00000000 00000000 00000000 00000005 00000005 00000000 00000024',
+      'captured length',
+      true,
+    ],
+    [
+      'a captured length of almost 2^32',
       '00000006 00000024 00000000 00000000 00000000 fffffff0 fffffff0 00000000 00000024',
       'captured length',
       true,

@@ -1,0 +1,319 @@
+// A connection as a stream.Duplex: octets, FIN and errors between Node's streams and the synchronous core
+// (api.ts). Back-pressure runs through: what the application does not read stays in TCP's receive buffer and
+// closes the window; what TCP does not take keeps the write waiting. What the core tells is handled in one
+// place, a tick later, so that no application code runs inside the core and a burst of segments is one read.
+// The last part holds a stream still, tells what has to travel and goes on with it on another node
+// (DESIGN.md section 7, "App contract"). The fields and methods of net.Socket are in socket.ts.
+
+import { Duplex } from 'node:stream';
+import type { Clock } from '../core/time.ts';
+import type { Connection, ConnectionError, TcpState } from './api.ts';
+import { type Carried, ReadTail, type SocketState, stateInTime, waitingWrites } from './socket-carried.ts';
+import { codedError, connectionError, socketError } from './socket-error.ts';
+import { leaveOrphan } from './socket-orphan.ts';
+import { type Done, Outbox } from './socket-outbox.ts';
+
+/** What one read takes from TCP at most. */
+const READ_CHUNK = 64 * 1024;
+/** How long a 'handoff' listener may take to give the state. */
+export const SAVE_DEADLINE_MS = 2_000;
+
+/** States in which the peer's FIN has arrived. */
+const PEER_FINISHED: ReadonlySet<TcpState> = new Set(['CLOSE-WAIT', 'CLOSING', 'LAST-ACK', 'TIME-WAIT']);
+
+export interface StreamOptions {
+  /** Keep the writable side open when the peer has finished. Default false: end() is called by itself. */
+  readonly allowHalfOpen?: boolean;
+  /** Octets the stream buffers each way on top of TCP. Default: Node's. */
+  readonly highWaterMark?: number;
+  /** Do not read before resume() or a 'data' listener asks for it. */
+  readonly pauseOnCreate?: boolean;
+  /** The connection comes from another node with this; held until resumeHandoff(). */
+  readonly carried?: Carried;
+}
+
+type WriteCallback = (error: Error | null | undefined) => void;
+
+export class ConnectionStream extends Duplex {
+  protected readonly clock: Clock;
+  /** Undefined where it could not be opened. */
+  protected readonly connection: Connection | undefined;
+  protected resetOnDestroy = false;
+  #connecting: boolean;
+
+  // What the core has told and the next tick handles.
+  #scheduled = false;
+  #connected = false;
+  #peerFinished = false;
+  #closed: { readonly error: ConnectionError | undefined } | undefined;
+
+  #wantsData = false;
+  #pulling = false;
+  #endPushed = false;
+  readonly #tail = new ReadTail();
+
+  readonly #outbox = new Outbox();
+  #final: Done | undefined;
+
+  #moving: 'no' | 'held' | 'gone' = 'no';
+
+  constructor(clock: Clock, connection: Connection | undefined, options: StreamOptions = {}) {
+    super({
+      allowHalfOpen: options.allowHalfOpen ?? false,
+      emitClose: false, // 'close' comes with an argument here, as net.Socket has it
+      ...(options.highWaterMark === undefined ? {} : { highWaterMark: options.highWaterMark }),
+    });
+    this.clock = clock;
+    this.connection = connection;
+    this.#connecting = connection === undefined || connection.state === 'SYN-SENT';
+    if (connection !== undefined) this.#attach(connection);
+  }
+
+  /** To be called at the end of construction: takes over what was carried, or begins to read. */
+  protected begin(options: StreamOptions): void {
+    if (options.carried !== undefined) this.#restore(options.carried);
+    else if (options.pauseOnCreate === true) this.pause();
+    else if (!this.#connecting) this.read(0);
+  }
+
+  get connecting(): boolean {
+    return this.#connecting && !this.destroyed;
+  }
+
+  /** Octets given to TCP and those still waiting in this stream, since the connection began. */
+  get bytesWritten(): number {
+    return (this.connection?.bytesWritten ?? 0) + this.writableLength - this.#outbox.taken;
+  }
+
+  /** The connection has moved to another node: this stream ended without a word to the peer. */
+  get handedOff(): boolean {
+    return this.#moving === 'gone';
+  }
+
+  /** Octets went to or came from TCP. */
+  protected onActivity(): void {}
+
+  // --- what Node asks -------------------------------------------------------------------------------------
+
+  /** Gives nothing while a handoff holds the stream, in flowing mode too: without it there is no 'data' event. */
+  override read(size?: number): unknown {
+    return this.#moving === 'no' ? super.read(size) : null;
+  }
+
+  /** As net.Socket: a write after the peer has finished, and end() was implied, is EPIPE. */
+  override write(chunk: unknown, encoding?: BufferEncoding | WriteCallback, callback?: WriteCallback): boolean {
+    if (this.readableEnded && this.writableEnded && !this.allowHalfOpen) {
+      const error = codedError('This socket has been ended by the other party', 'EPIPE');
+      const told = typeof encoding === 'function' ? encoding : callback;
+      if (told !== undefined) process.nextTick(told, error);
+      this.destroy(error);
+      return false;
+    }
+    if (typeof encoding === 'function') return super.write(chunk, encoding);
+    return encoding === undefined ? super.write(chunk, callback) : super.write(chunk, encoding, callback);
+  }
+
+  override _read(): void {
+    this.#wantsData = true;
+    this.#pull();
+  }
+
+  override _write(chunk: Uint8Array, _encoding: BufferEncoding, done: Done): void {
+    this.#outbox.add(chunk, done);
+    this.#flush();
+  }
+
+  /** What was corked, or has queued up, goes to TCP as one write. */
+  override _writev(chunks: readonly { readonly chunk: Uint8Array }[], done: Done): void {
+    this.#outbox.add(Buffer.concat(chunks.map(({ chunk }) => chunk)), done);
+    this.#flush();
+  }
+
+  override _final(done: Done): void {
+    this.#final = done;
+    this.#flush();
+  }
+
+  override _destroy(error: Error | null, done: Done): void {
+    if (this.connection !== undefined) this.connection.events = {};
+    if (this.#moving === 'no') this.#leave();
+    done(error);
+    process.nextTick(() => this.emit('close', error !== null));
+  }
+
+  // --- between stream and core ----------------------------------------------------------------------------
+
+  #attach(connection: Connection): void {
+    this.#peerFinished = PEER_FINISHED.has(connection.state);
+    connection.events = {
+      connected: () => {
+        this.#connected = this.#connecting;
+        this.#schedule();
+      },
+      readable: () => this.#schedule(),
+      writable: () => this.#schedule(),
+      peerFinished: () => {
+        this.#peerFinished = true;
+        this.#schedule();
+      },
+      closed: (_now, error) => {
+        this.#closed = { error };
+        this.#schedule();
+      },
+    };
+  }
+
+  #schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    process.nextTick(() => {
+      this.#scheduled = false;
+      this.#settle();
+    });
+  }
+
+  /** Brings the stream up to date with whatever the core has told. */
+  #settle(): void {
+    if (this.#moving !== 'no' || this.destroyed) return;
+    if (this.#connected) this.#onConnected();
+    this.#flush();
+    this.#pull();
+    if (this.#closed?.error !== undefined && !this.destroyed) this.#onError(this.#closed.error);
+  }
+
+  #onConnected(): void {
+    this.#connected = false;
+    this.#connecting = false;
+    this.onActivity();
+    this.emit('connect');
+    this.emit('ready');
+    if (!this.destroyed && !this.isPaused()) this.read(0);
+  }
+
+  #onError(error: ConnectionError): void {
+    const remote = this.connection?.remote;
+    const place = remote && this.#connecting ? { address: remote.address.toString(), port: remote.port } : undefined;
+    this.destroy(connectionError(error, place));
+  }
+
+  /** Moves octets from TCP's receive buffer into the stream for as long as the stream wants them. */
+  #pull(): void {
+    const { connection } = this;
+    if (connection === undefined || this.#pulling) return;
+    this.#pulling = true;
+    while (this.#wantsData && this.#moving === 'no' && !this.destroyed) {
+      const chunk = connection.read(this.clock.now(), READ_CHUNK);
+      if (chunk === undefined) break;
+      this.onActivity();
+      // Pushing may ask for more from inside: what it leaves behind counts only when it says no.
+      if (!this.#pushData(chunk)) this.#wantsData = false;
+    }
+    this.#pulling = false;
+    this.#pullEnd(connection);
+  }
+
+  #pullEnd(connection: Connection): void {
+    const ended = this.#peerFinished || (this.#closed !== undefined && this.#closed.error === undefined);
+    if (!ended || this.#endPushed || connection.readableBytes > 0) return;
+    if (this.#moving !== 'no' || this.destroyed) return;
+    this.#endPushed = true;
+    this.push(null);
+    if (this.readableLength === 0) this.read(0); // 'end' comes even where nobody reads
+  }
+
+  #pushData(chunk: Uint8Array): boolean {
+    const buffer = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length);
+    this.#tail.push(buffer, this.readableLength);
+    return this.push(buffer);
+  }
+
+  /** Moves octets from the stream into TCP's send buffer, and the FIN behind the last of them. */
+  #flush(): void {
+    const { connection } = this;
+    if (connection === undefined || this.#connecting || this.#moving !== 'no') return;
+    if (this.#closed !== undefined) {
+      if (this.#closed.error === undefined) this.#outbox.fail(socketError('EPIPE', 'write'));
+    } else if (this.#outbox.flush((bytes) => connection.write(this.clock.now(), bytes)) > 0) {
+      this.onActivity();
+    }
+    if (this.#final === undefined || !this.#outbox.isEmpty) return;
+    const done = this.#final;
+    this.#final = undefined;
+    connection.shutdown(this.clock.now());
+    done();
+  }
+
+  /** The application is through with the connection. */
+  #leave(): void {
+    if (this.connection === undefined || this.#closed !== undefined) return;
+    leaveOrphan(this.clock, this.connection, this.#connecting || this.resetOnDestroy);
+  }
+
+  // --- moving to another node -----------------------------------------------------------------------------
+
+  /** Donor, first step: no 'data' event, no octet to or from TCP from now on. Undone by resumeHandoff(). */
+  holdForHandoff(): void {
+    if (this.#moving === 'no') this.#moving = 'held';
+  }
+
+  /**
+   * Donor: what has to travel. Callbacks of finished writes come first, then the 'handoff' listener is asked for
+   * the application's state. The stream's part is taken as soon as the listener returns: a Promise
+   * from it must speak of the octets written and read when it was called. Rejects with a reason when the
+   * socket cannot move; nothing is changed by it.
+   */
+  async saveForHandoff(deadlineMs = SAVE_DEADLINE_MS): Promise<SocketState> {
+    await new Promise((resolve) => setImmediate(resolve));
+    const [save] = this.listeners('handoff').slice(-1);
+    if (this.destroyed) throw new Error('the socket is closed');
+    if (save === undefined) throw new Error("the application has no 'handoff' listener");
+    const app: unknown = save.call(this);
+    const carried = this.#carried();
+    return { ...carried, app: await stateInTime(app, deadlineMs) };
+  }
+
+  /** Goes on: the donor as if nothing had happened, the acceptor with what was carried. */
+  resumeHandoff(): void {
+    if (this.#moving !== 'held') return;
+    this.#moving = 'no';
+    if (this.destroyed) return this.#leave();
+    this.#flush();
+    process.nextTick(() => this.#reawaken());
+  }
+
+  /** Lets go of the connection, which is another node's: 'close' without error, without a word to the peer. */
+  finishHandoff(): void {
+    if (this.#moving === 'gone') return;
+    this.#moving = 'gone';
+    for (const write of waitingWrites(this)) write.callback = () => {};
+    this.destroy();
+  }
+
+  #carried(): Carried {
+    if (this.readableEncoding !== null) throw new Error('the application reads text (setEncoding), not octets');
+    const pendingRead = this.#tail.last(this.readableLength);
+    if (pendingRead === undefined) throw new Error('the application has put back octets (unshift)');
+    const waiting = waitingWrites(this).map(({ chunk }) => chunk);
+    return {
+      pendingRead,
+      pendingWrite: Buffer.concat([this.#outbox.rest(), ...waiting]),
+      writeEnded: this.writableEnded,
+    };
+  }
+
+  #restore(carried: Carried): void {
+    this.#moving = 'held';
+    if (carried.pendingWrite.length > 0) this.#outbox.add(carried.pendingWrite, () => {});
+    if (carried.pendingRead.length > 0) this.#pushData(carried.pendingRead);
+    if (carried.writeEnded) this.end();
+  }
+
+  /** Brings the reader back to life, in whichever way it reads. */
+  #reawaken(): void {
+    if (this.#moving !== 'no' || this.destroyed) return;
+    while (this.readableFlowing === true && this.read() !== null);
+    if (this.listenerCount('readable') > 0) this.emit('readable');
+    if (!this.isPaused()) this.read(0);
+    this.#settle();
+  }
+}

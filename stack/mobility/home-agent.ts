@@ -54,7 +54,8 @@ export class HomeAgent {
     const units = Math.floor((config.maxLifetime ?? DEFAULT_MAX_LIFETIME) / LIFETIME_UNIT);
     this.#maxLifetimeUnits = Math.min(units, MAX_LIFETIME_UNITS);
     for (const association of config.associations) this.addMember(association);
-    dispatch.onMessage('binding-update', (now, received) => this.#bindingUpdate(now, received));
+    // Ahead of a correspondent on the same host, which would answer a home registration with status 131.
+    dispatch.onMessage('binding-update', (now, received) => this.#bindingUpdate(now, received), 'first');
     dispatch.onTunnel({ accepts: (outer, inner) => this.#acceptsTunnel(outer, inner) });
     dispatch.onHomeAddressOption((_now, careOf, home) => this.#homes.get(home.key)?.isCareOfAddress(careOf) ?? false);
     environment.ipv6.addHooks({

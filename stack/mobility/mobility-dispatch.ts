@@ -64,11 +64,10 @@ export class MobilityDispatch {
     ipv6.addHooks({ homeAddress: { homeAddressOption: (now, seen) => this.#homeAddressOption(now, seen) } });
   }
 
-  /** Subscribes to a kind of message. Roles are asked in the order of their subscription. */
-  onMessage(kind: MobilityMessage['kind'], handler: MobilityHandler): void {
-    const handlers = this.#handlers.get(kind);
-    if (handlers === undefined) this.#handlers.set(kind, [handler]);
-    else handlers.push(handler);
+  /** Subscribes to a kind of message. Roles are asked in the order of their subscription, who asks to be first before. */
+  onMessage(kind: MobilityMessage['kind'], handler: MobilityHandler, place: 'first' | 'last' = 'last'): void {
+    const handlers = this.#handlers.get(kind) ?? [];
+    this.#handlers.set(kind, place === 'first' ? [handler, ...handlers] : [...handlers, handler]);
   }
 
   onTunnel(end: TunnelEnd): void {

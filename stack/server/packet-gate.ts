@@ -2,15 +2,12 @@
 // another member through a tunnel (RFC 2473). A frozen end therefore never sees a segment, let alone resets
 // it. After a handoff the forwarding entry is the donor's tombstone: it lives 2 MSL from its last use.
 
-import { setU16 } from '../core/bytes.ts';
-import { fold } from '../core/checksum.ts';
 import type { Counters } from '../core/counters.ts';
 import { after, type Duration, type Instant, seconds } from '../core/time.ts';
-import { cutSuperFrame } from '../device/segment.ts';
 import type { DeliveryHook, Ipv6Mobility } from '../ipv6/hooks.ts';
 import type { ReceivedPacket } from '../ipv6/port.ts';
 import type { Address } from '../wire/address.ts';
-import { emitIpv6Header, IPV6_HEADER_LEN, PROTOCOL, pseudoHeaderSum } from '../wire/ipv6.ts';
+import { emitIpv6Header, IPV6_HEADER_LEN, PROTOCOL } from '../wire/ipv6.ts';
 
 /** 2 MSL (RFC 9293 3.4.2): segments of the old path are gone from the network by then. */
 export const TOMBSTONE_LIFETIME: Duration = seconds(240);
@@ -18,8 +15,6 @@ export const TOMBSTONE_LIFETIME: Duration = seconds(240);
 export const MAX_HELD_OCTETS = 2 * 1024 * 1024;
 /** Clients with an entry; the oldest tombstone makes room. */
 export const MAX_GATED_CLIENTS = 65_536;
-
-const TCP_CHECKSUM_OFFSET = 16;
 
 type Entry =
   | { readonly kind: 'hold'; readonly packets: Uint8Array[]; octets: number }
@@ -41,16 +36,19 @@ export class PacketGate implements DeliveryHook {
     options.ipv6.addHooks({ delivery: this });
   }
 
+  /** Asked about super-frames: only a client with an entry has its packets cut. */
+  mayTake(packet: ReceivedPacket): boolean {
+    return this.#entryOf(packet) !== undefined;
+  }
+
   deliver(now: Instant, packet: ReceivedPacket): 'pass' | 'taken' {
-    if (this.#entries.size === 0 || packet.protocol !== PROTOCOL.tcp) return 'pass';
-    if (!packet.destination.equals(this.#o.homeAddress)) return 'pass';
-    const entry = this.#entries.get(packet.source.key);
+    const entry = this.#entryOf(packet);
     if (entry === undefined) return 'pass';
     if (entry.kind === 'forward' && entry.expires < now) {
       this.#entries.delete(packet.source.key);
       return 'pass';
     }
-    for (const plain of plainPackets(packet)) this.#take(now, entry, plain);
+    this.#take(now, entry, plainPacket(packet));
     return 'taken';
   }
 
@@ -73,6 +71,11 @@ export class PacketGate implements DeliveryHook {
     const held = this.#entries.get(client.key);
     this.#entries.delete(client.key);
     if (held?.kind === 'hold') for (const packet of held.packets) this.#o.ipv6.inject(now, packet);
+  }
+
+  #entryOf(packet: ReceivedPacket): Entry | undefined {
+    if (this.#entries.size === 0 || packet.protocol !== PROTOCOL.tcp) return undefined;
+    return packet.destination.equals(this.#o.homeAddress) ? this.#entries.get(packet.source.key) : undefined;
   }
 
   #take(now: Instant, entry: Entry, packet: Uint8Array): void {
@@ -105,22 +108,14 @@ export class PacketGate implements DeliveryHook {
 }
 
 /**
- * Copies of a packet as the client's TCP meant it: from the client to the home address, without the headers
- * that route optimization added, checksum complete, a super-frame cut into the segments it stands for.
+ * A copy of a packet as the client's TCP meant it: from the client to the home address, without the headers that
+ * route optimization added. Its checksum is complete (see mayTake) and covers just these addresses.
  */
-function plainPackets(packet: ReceivedPacket): Uint8Array[] {
-  const length = packet.end - packet.start;
-  const plain = new Uint8Array(IPV6_HEADER_LEN + length);
-  const { source, destination, trafficClass, hopLimit, protocol } = packet;
-  emitIpv6Header(
-    { trafficClass, flowLabel: 0, payloadLength: length & 0xffff, nextHeader: protocol, hopLimit, source, destination },
-    plain,
-    0,
-  );
+function plainPacket(packet: ReceivedPacket): Uint8Array {
+  const { source, destination, trafficClass, hopLimit, protocol: nextHeader } = packet;
+  const payloadLength = packet.end - packet.start;
+  const plain = new Uint8Array(IPV6_HEADER_LEN + payloadLength);
+  emitIpv6Header({ trafficClass, flowLabel: 0, payloadLength, nextHeader, hopLimit, source, destination }, plain, 0);
   plain.set(packet.bytes.subarray(packet.start, packet.end), IPV6_HEADER_LEN);
-  if (!packet.checksumValid) return [plain];
-  // The kernel that made the packet may have left its checksum to a device that never was: make it anew.
-  const offload = { gsoSize: packet.gsoSize, checksumStart: IPV6_HEADER_LEN, checksumOffset: TCP_CHECKSUM_OFFSET };
-  setU16(plain, IPV6_HEADER_LEN + TCP_CHECKSUM_OFFSET, fold(pseudoHeaderSum(source, destination, protocol, length)));
-  return cutSuperFrame({ bytes: plain, offload });
+  return plain;
 }

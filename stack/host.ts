@@ -1,10 +1,11 @@
 // A host: one IPv6 layer on its devices, one TCP above it, and the Mobile IPv6 roles it plays. The only
 // place that knows all of them. It is driven from outside: frames come from its devices, time from
-// whoever runs its timers (tun/timer-driver in real time, the simulator on a virtual clock).
+// whoever runs its timers (tun/timer-driver in real time, the simulator on a virtual clock). Sockets need
+// a clock too, for applications call them at any time; the simulator drives `tcp` without any.
 
 import type { Counters } from './core/counters.ts';
 import type { Random } from './core/random.ts';
-import type { Instant } from './core/time.ts';
+import type { Clock, Instant } from './core/time.ts';
 import type { TimerQueue } from './core/timer-queue.ts';
 import type { Trace } from './core/trace.ts';
 import type { Device } from './device/device.ts';
@@ -15,12 +16,22 @@ import { HomeAgent, type HomeAgentConfig } from './mobility/home-agent.ts';
 import { MobileNode, type MobileNodeConfig } from './mobility/mobile-node.ts';
 import { MobilityDispatch } from './mobility/mobility-dispatch.ts';
 import type { TcpObserver } from './tcp/api.ts';
+import { connectSocket, type Socket, type SocketConnectOptions } from './tcp/socket.ts';
+import {
+  listenSockets,
+  type Server,
+  type ServerListenOptions,
+  type ServerOptions,
+  type SocketListener,
+} from './tcp/socket-server.ts';
 import { Tcp } from './tcp/tcp.ts';
 import { type Address, type Prefix, prefix } from './wire/address.ts';
 
 export interface HostOptions {
   readonly timers: TimerQueue;
   readonly random: Random;
+  /** What sockets tell the time by: listen() and connect() need it. The clock that the timers run on. */
+  readonly clock?: Clock;
   /** Key of ISNs, ports and timestamp offsets (RFC 6528, 6056, 7323); the members of a group share it. */
   readonly secret: Uint8Array;
   /** A router: forwards what is not for it. Default false. */
@@ -39,6 +50,17 @@ export interface Attachment {
   readonly routes?: readonly Prefix[];
 }
 
+/** Where to listen, and what the sockets are like. */
+export interface HostListenOptions extends Omit<ServerListenOptions, 'host'>, ServerOptions {
+  /** Absent: any of our addresses. */
+  readonly address?: string | Address;
+}
+
+/** Whom to connect to, and what the socket is like. */
+export interface HostConnectOptions extends Omit<SocketConnectOptions, 'host'> {
+  readonly address: string | Address;
+}
+
 const EVERYTHING = prefix('::/0');
 
 export class Host {
@@ -46,6 +68,7 @@ export class Host {
   readonly random: Random;
   readonly ipv6: Ipv6;
   readonly tcp: Tcp;
+  readonly #clock: Clock | undefined;
   readonly #environment: MobilityEnvironment;
   #dispatch: MobilityDispatch | undefined;
 
@@ -54,6 +77,7 @@ export class Host {
     const optional = { ...(trace && { trace }), ...(options.counters && { counters: options.counters }) };
     this.timers = timers;
     this.random = random;
+    this.#clock = options.clock;
     this.ipv6 = new Ipv6({ timers, random, forwarding: options.forwarding === true, ...optional });
     this.tcp = new Tcp({
       ipv6: this.ipv6,
@@ -72,6 +96,26 @@ export class Host {
     for (const route of attachment.routes ?? [EVERYTHING]) this.ipv6.addRoute(route, device);
   }
 
+  /**
+   * A server, as net.createServer(onSocket).listen(): 'listening' or 'error' follows. What speaks to net.Socket speaks
+   * to its sockets: `host.listen({ port: 80 }, (socket) => httpServer.emit('connection', socket))`.
+   */
+  listen(options: HostListenOptions, onSocket?: SocketListener): Server {
+    const { address, ...rest } = options;
+    return listenSockets(
+      this.tcp,
+      this.#clockForSockets(),
+      address === undefined ? rest : { ...rest, host: address },
+      onSocket,
+    );
+  }
+
+  /** A socket, as net.connect(): 'connect' or 'error' follows. Addresses only, names are not looked up. */
+  connect(options: HostConnectOptions): Socket {
+    const { address, ...rest } = options;
+    return connectSocket(this.tcp, this.#clockForSockets(), { ...rest, host: address });
+  }
+
   /** Makes this host a correspondent node (RFC 6275 9): it keeps bindings of mobile peers. */
   beCorrespondent(options?: CorrespondentOptions): Correspondent {
     return new Correspondent(this.#environment, this.#mobility(), options);
@@ -85,6 +129,11 @@ export class Host {
   /** Makes this host a home agent (RFC 6275 10); it has to forward. */
   beHomeAgent(config: HomeAgentConfig): HomeAgent {
     return new HomeAgent(this.#environment, this.#mobility(), config);
+  }
+
+  #clockForSockets(): Clock {
+    if (this.#clock === undefined) throw new Error('a host without a clock has no sockets: give it one');
+    return this.#clock;
   }
 
   #mobility(): MobilityDispatch {

@@ -67,6 +67,7 @@ export class LiveHost {
     this.host = new Host({
       timers: this.timers,
       random: this.random,
+      clock: this.clock,
       secret: options.secret ?? this.random.bytes(32),
       forwarding: options.forwarding === true,
       ntpTime: this.wall.ntpTime,

@@ -39,12 +39,14 @@ export class DownloadStats {
   #lastAt: Instant | undefined;
   #lastReadAt: Instant | undefined;
   #longestStallUs = 0;
+  #last = '';
 
   /** TCP has accepted a segment with new octets. */
   accepted(now: Instant, packet: Seen, offset: number, length: number): void {
     // A super-frame is several segments of the wire in one.
     const segments = packet.gsoSize > 0 ? Math.ceil(length / packet.gsoSize) : 1;
     const total = this.#source(packet);
+    this.#last = total.source;
     total.octets += length;
     total.segments += segments;
     if (packet.hasHomeAddressOption) this.#follow(now, total.source, offset);
@@ -56,6 +58,11 @@ export class DownloadStats {
       this.#longestStallUs = Math.max(this.#longestStallUs, elapsed(this.#lastReadAt, now));
     }
     this.#lastReadAt = now;
+  }
+
+  /** Where the last octets came from. */
+  get current(): string {
+    return this.#last;
   }
 
   figures(): DownloadFigures {

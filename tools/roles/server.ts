@@ -1,9 +1,19 @@
-// The server node behind `homeport server`: puts the parts together and tells when it is ready.
+// The server node behind `homeport server`: host, mobile node, member of the group, file server and admin socket
+// put together.
 
-import type { PresetName } from '../../stack/handoff/strategy.ts';
-import type { Address } from '../../stack/wire/address.ts';
+import type { Server as AdminServer } from 'node:net';
+import { after, elapsed, type Instant, milliseconds, toMilliseconds } from '../../stack/core/time.ts';
+import { isPresetName, PRESETS, type PresetName } from '../../stack/handoff/strategy.ts';
+import { Host } from '../../stack/host.ts';
+import type { MobileNodeEvents } from '../../stack/mobility/api.ts';
+import { CONTACT_PRIORITY, MEMBER_PRIORITY } from '../../stack/mobility/mobile-node.ts';
+import { type HandoffReport, Member } from '../../stack/server/member.ts';
+import { type Address, address } from '../../stack/wire/address.ts';
 import { UserError } from '../errors.ts';
 import type { Output } from '../output.ts';
+import { type AdminFields, adminSocket, serveAdmin } from './admin.ts';
+import { createFileServer } from './file-server.ts';
+import { NodeRuntime } from './runtime.ts';
 
 export interface MemberAddress {
   readonly name: string;
@@ -31,6 +41,149 @@ export interface ServerOptions {
   readonly admin: string | undefined;
 }
 
-export async function runServer(_options: ServerOptions, _output: Output): Promise<void> {
-  throw new UserError('the server node is not part of this build yet');
+/** How often a node looks whether another has come. */
+const LOOK_AGAIN = milliseconds(20);
+
+export async function runServer(options: ServerOptions, output: Output): Promise<void> {
+  const runtime = new NodeRuntime({ device: options.device, pcap: options.pcap, name: options.name });
+  let admin: AdminServer | undefined;
+  try {
+    const node = new ServerNode(options, output, runtime);
+    admin = await serveAdmin(options.admin ?? adminSocket(options.name), (request) => node.admin(request));
+    node.start();
+    await runtime.untilStopped();
+    node.close();
+  } finally {
+    admin?.close();
+    runtime.close();
+  }
+}
+
+class ServerNode {
+  readonly #options: ServerOptions;
+  readonly #output: Output;
+  readonly #runtime: NodeRuntime;
+  readonly #member: Member;
+  readonly #connected = new Set<string>();
+  #registered = false;
+
+  constructor(options: ServerOptions, output: Output, runtime: NodeRuntime) {
+    this.#options = options;
+    this.#output = output;
+    this.#runtime = runtime;
+    const { timers, random, trace, clock } = runtime;
+    const host = new Host({ timers, random, secret: options.groupKey, trace, ntpTime: runtime.wall.ntpTime });
+    host.attach(runtime.device, { addresses: [options.careOf] });
+    const { controlPort } = options;
+    this.#member = new Member({
+      ...{ tcp: host.tcp, ipv6: host.ipv6, timers, random, clock, trace, controlPort },
+      mobile: (events) => this.#mobileNode(host, events),
+      peers: options.members.map((member) => ({ ...member, controlPort })),
+    });
+    this.#member.serve(options.port, createFileServer(host.tcp, clock, options.directory));
+  }
+
+  start(): void {
+    const now = this.#runtime.clock.now();
+    this.#member.start(now);
+    this.#member.mobile.registerHome(now);
+    const look = this.#runtime.timers.timer((at) => {
+      this.#lookForMembers();
+      if (this.#connected.size < this.#options.members.length) look.set(after(at, LOOK_AGAIN));
+    });
+    look.set(now);
+  }
+
+  close(): void {
+    this.#member.close(this.#runtime.clock.now());
+  }
+
+  async admin(request: AdminFields): Promise<AdminFields> {
+    switch (request.request) {
+      case 'status':
+        return this.#status();
+      case 'handoff':
+        return this.#handoff(request);
+      default:
+        throw new UserError(`unknown request '${String(request.request)}'`);
+    }
+  }
+
+  #mobileNode(host: Host, events: MobileNodeEvents) {
+    const { homeAddress, careOf, homeAgent, bid, spi, key, contact, members } = this.#options;
+    const priority = contact ? CONTACT_PRIORITY : MEMBER_PRIORITY;
+    const config = { homeAddress, careOf, homeAgent, bid, association: { spi, key }, priority };
+    const mobile = host.beMobileNode(config, {
+      ...events,
+      homeRegistered: (now, status) => {
+        events.homeRegistered?.(now, status);
+        this.#homeRegistered(status);
+      },
+      bindingAcknowledged: (now, client, status) => {
+        events.bindingAcknowledged?.(now, client, status);
+        this.#output.event('bound', { client: client.toString(), status });
+      },
+    });
+    mobile.setMembers(members.map((member) => member.careOf));
+    return mobile;
+  }
+
+  #homeRegistered(status: number): void {
+    const { name, careOf, homeAddress, port } = this.#options;
+    if (status >= 128) {
+      this.#output.warn(`the home agent refuses the registration: status ${status}`);
+    } else if (!this.#registered) {
+      this.#registered = true;
+      const text = `Server node ${name} (${careOf}) serves http://[${homeAddress}]:${port}/. Ctrl-C ends it.`;
+      this.#output.event('ready', { role: 'server', name, careOf: careOf.toString() }, text);
+    }
+  }
+
+  #lookForMembers(): void {
+    for (const { name } of this.#options.members) {
+      if (this.#connected.has(name) || !this.#member.isConnectedTo(name)) continue;
+      this.#connected.add(name);
+      this.#output.event('connected', { member: name }, `Connected to node ${name}.`);
+    }
+  }
+
+  #status(): AdminFields {
+    const { name, careOf, members } = this.#options;
+    return {
+      name,
+      careOf: careOf.toString(),
+      registered: this.#registered,
+      clients: this.#member.clients().map(({ client }) => client.toString()),
+      members: members.map((member) => ({ name: member.name, connected: this.#member.isConnectedTo(member.name) })),
+    };
+  }
+
+  async #handoff(request: AdminFields): Promise<AdminFields> {
+    const { client: text, to, preset = this.#options.preset } = request;
+    if (typeof text !== 'string' || typeof to !== 'string' || typeof preset !== 'string' || !isPresetName(preset)) {
+      throw new UserError('a handoff names client, to and a known preset');
+    }
+    const client = address(text);
+    const report = await this.#handOver(client, to, preset);
+    const tookMs = toMilliseconds(elapsed(report.startedAt, report.endedAt));
+    if (!report.outcome.ok) {
+      this.#output.event('handoff-failed', { client: text, to, reason: report.outcome.reason });
+      throw new UserError(`the handoff failed and the client stays here: ${report.outcome.reason}`);
+    }
+    const result = { id: report.id, client: text, from: this.#options.name, to, preset, tookMs };
+    this.#output.event(
+      'handed-off',
+      result,
+      `${client} is now served by ${to} (${preset}, done in ${tookMs.toFixed(1)} ms).`,
+    );
+    return result;
+  }
+
+  #handOver(client: Address, to: string, preset: PresetName): Promise<HandoffReport> {
+    return new Promise((resolve, reject) => {
+      const now: Instant = this.#runtime.clock.now();
+      const refusal = this.#member.handoff(now, client, to, PRESETS[preset], resolve);
+      if (refusal !== undefined) reject(new UserError(refusal));
+    });
+  }
 }

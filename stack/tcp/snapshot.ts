@@ -1,9 +1,6 @@
-// A TCP control block (RFC 9293 3.3.1) as a plain, versioned value that can travel to another node, and
-// its CBOR form. Times are ages relative to the moment of the cut, so the clocks of two nodes need not agree.
+// A TCP control block (RFC 9293 3.3.1) as a plain, versioned value that can travel to another node: what the
+// handoff sees of TCP's inside. Its form, its CBOR, and how its send buffer travels apart are in the files named.
 
-/** Raised whenever a field changes its meaning; a node refuses a snapshot of another version. */
-export const SNAPSHOT_VERSION = 1;
-
-export interface ConnectionSnapshot {
-  readonly version: typeof SNAPSHOT_VERSION;
-}
+export { missingFromSendBuffer, withoutSendBuffer, withSendBuffer } from './snapshot-buffer.ts';
+export { decodeSnapshot, encodeSnapshot } from './snapshot-codec.ts';
+export { type ConnectionSnapshot, SNAPSHOT_VERSION, type StreamChunk, type StreamRange } from './snapshot-form.ts';

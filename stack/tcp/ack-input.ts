@@ -1,0 +1,103 @@
+// The acknowledgment of an acceptable segment (RFC 9293 3.10.7.4, fifth check, ESTABLISHED): SND.UNA moves, the
+// send window is updated, the round trip is measured, and loss recovery hears of it.
+
+import { after, type Duration, elapsed, type Instant } from '../core/time.ts';
+import { EVENT, raise } from './events.ts';
+import type { Acknowledged } from './flight.ts';
+import { timestampValue, userDeadline } from './options.ts';
+import { detectLoss, onAdvance, onDuplicateAck } from './recovery.ts';
+import { takeSackBlocks } from './sack.ts';
+import type { Segment, Verdict } from './segment.ts';
+import type { Tcb } from './tcb.ts';
+
+/** A write() that was cut short is told of space when there is this much of the buffer. */
+const WRITABLE_SHARE = 1 / 4;
+
+export function takeAck(tcb: Tcb, now: Instant, seg: Segment): Verdict {
+  const { snd } = tcb;
+  if (seg.ack > snd.nxt) {
+    tcb.ackNow = true; // acknowledges what was never sent
+    return 'drop';
+  }
+  if (seg.ack < snd.una - snd.maxWnd) {
+    // RFC 5961 5.2: too old to be a duplicate; a blind injection.
+    if (tcb.challenges.take(now)) tcb.ackNow = true;
+    return 'drop';
+  }
+  if (seg.ack < snd.una) return 'continue';
+  const fresh = takeSackBlocks(tcb, seg);
+  if (seg.ack > snd.una) advance(tcb, now, seg);
+  else if (isDuplicate(tcb, seg, fresh)) onDuplicateAck(tcb);
+  updateSendWindow(tcb, now, seg);
+  detectLoss(tcb, now);
+  tcb.layer.observer.ackAccepted?.(now, tcb.connection, seg.packet);
+  return 'continue';
+}
+
+/** RFC 5681 2; with SACK what counts is that it brings news (RFC 6675 2). */
+function isDuplicate(tcb: Tcb, seg: Segment, fresh: number): boolean {
+  if (tcb.flight.isEmpty) return false;
+  if (tcb.sackPermitted) return fresh > 0;
+  return seg.length === 0 && seg.wnd === tcb.snd.wnd;
+}
+
+/** SND.UNA moves to SEG.ACK. */
+function advance(tcb: Tcb, now: Instant, seg: Segment): void {
+  const { snd, sendBuffer, timers } = tcb;
+  const before = Math.min(Math.max(0, snd.una), sendBuffer.end);
+  const acknowledged = tcb.flight.acknowledge(seg.ack);
+  snd.una = seg.ack;
+  const textEnd = Math.min(Math.max(0, snd.una), sendBuffer.end);
+  sendBuffer.release(textEnd);
+  measure(tcb, now, seg, acknowledged);
+  tcb.timeouts = 0;
+  tcb.rtt.backoff = 0;
+  onAdvance(tcb, now, textEnd - before);
+  // RFC 6298 5.2 and 5.3.
+  if (tcb.flight.isEmpty) timers.retransmit.cancel();
+  else timers.retransmit.set(after(now, tcb.rtt.rto));
+  if (tcb.hasWork) timers.userTimeout.set(userDeadline(tcb, now));
+  if (textEnd > before) tellSpace(tcb, now);
+}
+
+function tellSpace(tcb: Tcb, now: Instant): void {
+  const { sendBuffer } = tcb;
+  if (sendBuffer.length === 0) raise(tcb, now, EVENT.drained);
+  if (!tcb.wantsWrite || tcb.finQueued) return;
+  if (sendBuffer.capacity - sendBuffer.length < sendBuffer.capacity * WRITABLE_SHARE) return;
+  tcb.wantsWrite = false;
+  raise(tcb, now, EVENT.writable);
+}
+
+/** RFC 6298 3: from what was sent once; for retransmissions from the echoed timestamp (RFC 7323 4.1). */
+function measure(tcb: Tcb, now: Instant, seg: Segment, acknowledged: Acknowledged): void {
+  // RFC 7323 appendix G: how many samples of this size one round trip brings.
+  const flightSize = acknowledged.octets + tcb.snd.nxt - tcb.snd.una;
+  const perRtt = Math.ceil(flightSize / Math.max(acknowledged.octets, 2 * tcb.snd.mss));
+  if (acknowledged.sentAt !== undefined && !acknowledged.retransmitted) {
+    tcb.rtt.sample(elapsed(acknowledged.sentAt, now), perRtt);
+    return;
+  }
+  const echo = seg.header.options.timestamp?.echo;
+  if (!tcb.ts.on || echo === undefined || ((echo - tcb.ts.firstValue) | 0) < 0) return;
+  const ticks = (timestampValue(tcb, now) - echo) | 0;
+  if (ticks >= 0) tcb.rtt.sample((ticks * 1000) as Duration, perRtt);
+}
+
+/** RFC 9293 3.10.7.4: SND.WND follows the newest segment, which SND.WL1 and SND.WL2 tell. */
+export function updateSendWindow(tcb: Tcb, now: Instant, seg: Segment): void {
+  const { snd } = tcb;
+  if (seg.seq < snd.wl1 || (seg.seq === snd.wl1 && seg.ack < snd.wl2)) return;
+  snd.wl1 = seg.seq;
+  snd.wl2 = seg.ack;
+  // RFC 9293 3.8.6.1: while the peer answers probes, the connection stays, however long its window is shut.
+  if (seg.wnd === 0 && tcb.hasWork) tcb.timers.userTimeout.set(userDeadline(tcb, now));
+  if (seg.wnd === snd.wnd) return;
+  if (snd.wnd === 0) {
+    tcb.timers.probe.cancel();
+    tcb.windowProbes = 0;
+    tcb.rtt.backoff = 0;
+  }
+  snd.wnd = seg.wnd;
+  snd.maxWnd = Math.max(snd.maxWnd, seg.wnd);
+}

@@ -1,0 +1,48 @@
+// What a congestion controller is: it owns cwnd and ssthresh, is given events, and never sees the TCB.
+// Loss detection, recovery and the pipe are not its business (recovery.ts, flight.ts). All sizes in octets.
+
+import type { Duration, Instant } from '../../core/time.ts';
+
+/** Octets were acknowledged outside of fast recovery. Lent for the call. */
+export interface AckEvent {
+  now: Instant;
+  /** Octets newly acknowledged. */
+  acked: number;
+  /** The smoothed RTT, or 0 before the first sample. */
+  srtt: Duration;
+  /** The window, not the application or the receiver, was what held the sender back. */
+  cwndLimited: boolean;
+}
+
+/** What travels in a snapshot; `extra`: figures that only this controller understands. */
+export interface CongestionState {
+  readonly algorithm: CongestionName;
+  readonly cwnd: number;
+  readonly ssthresh: number;
+  readonly extra: Readonly<Record<string, number>>;
+}
+
+export type CongestionName = 'cubic' | 'newreno';
+
+export interface CongestionControl {
+  readonly name: CongestionName;
+  readonly cwnd: number;
+  /** Infinity until the first loss. */
+  readonly ssthresh: number;
+  onAck(event: AckEvent): void;
+  /** A loss found by duplicate ACKs, once a window. `flightSize`: octets sent and not acknowledged. */
+  onLoss(now: Instant, flightSize: number): void;
+  /** `repeated`: not the first timeout for the same octets (RFC 5681 3.1 keeps ssthresh then). */
+  onTimeout(now: Instant, flightSize: number, repeated: boolean): void;
+  /** Nothing was sent for longer than an RTO (RFC 5681 4.1). */
+  onIdle(now: Instant): void;
+  /** The SYN had to be sent again (RFC 5681 3.1). */
+  onSynLoss(): void;
+  onMssChange(mss: number): void;
+  /** A new path about which nothing is known but the old ssthresh: initial window. */
+  onNewPath(now: Instant): void;
+  state(now: Instant): CongestionState;
+}
+
+/** RFC 6928 2. */
+export const initialWindow = (mss: number): number => Math.min(10 * mss, Math.max(2 * mss, 14_600));

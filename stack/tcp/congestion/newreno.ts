@@ -1,0 +1,69 @@
+// Slow start and congestion avoidance of RFC 5681, counting octets (RFC 3465). Slow start takes all octets an
+// ACK covers, not two segments at most: super-frames are acknowledged in one piece.
+
+import type { Instant } from '../../core/time.ts';
+import { type AckEvent, type CongestionControl, type CongestionState, initialWindow } from './congestion.ts';
+
+export class NewReno implements CongestionControl {
+  readonly name = 'newreno';
+  cwnd: number;
+  ssthresh = Number.POSITIVE_INFINITY;
+  #mss: number;
+  /** Octets acknowledged towards the next increase in congestion avoidance. */
+  #acked = 0;
+
+  constructor(mss: number, state?: CongestionState) {
+    this.#mss = mss;
+    this.cwnd = state?.cwnd ?? initialWindow(mss);
+    if (state !== undefined) this.ssthresh = state.ssthresh;
+  }
+
+  onAck(event: AckEvent): void {
+    if (!event.cwndLimited) return; // RFC 7661 4.1: a window that was not used does not grow
+    let acked = event.acked;
+    if (this.cwnd < this.ssthresh) {
+      const grown = Math.min(this.cwnd + acked, this.ssthresh);
+      acked -= grown - this.cwnd;
+      this.cwnd = grown;
+    }
+    this.#acked += acked;
+    if (this.#acked >= this.cwnd) {
+      this.#acked -= this.cwnd;
+      this.cwnd += this.#mss;
+    }
+  }
+
+  onLoss(_now: Instant, flightSize: number): void {
+    this.ssthresh = Math.max(flightSize / 2, 2 * this.#mss); // RFC 5681 (4)
+    this.cwnd = Math.min(this.cwnd, this.ssthresh);
+    this.#acked = 0;
+  }
+
+  onTimeout(_now: Instant, flightSize: number, repeated: boolean): void {
+    if (!repeated) this.ssthresh = Math.max(flightSize / 2, 2 * this.#mss);
+    this.cwnd = this.#mss;
+    this.#acked = 0;
+  }
+
+  onIdle(): void {
+    this.cwnd = Math.min(this.cwnd, initialWindow(this.#mss));
+  }
+
+  onSynLoss(): void {
+    this.cwnd = this.#mss;
+  }
+
+  onMssChange(mss: number): void {
+    this.#mss = mss;
+    this.cwnd = Math.max(this.cwnd, mss);
+  }
+
+  onNewPath(): void {
+    this.cwnd = initialWindow(this.#mss);
+    this.#acked = 0;
+  }
+
+  state(): CongestionState {
+    return { algorithm: 'newreno', cwnd: this.cwnd, ssthresh: this.ssthresh, extra: {} };
+  }
+}

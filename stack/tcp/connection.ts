@@ -1,0 +1,155 @@
+// The face of a TCB towards its owner (api.ts): the user calls of RFC 9293 3.10.2 to 3.10.6. Whatever they cause
+// is told later, never from inside the call.
+
+import { after, elapsed, type Instant } from '../core/time.ts';
+import type { Connection, ConnectionEvents, ConnectionInfo, Endpoint, TcpOptions, TcpState } from './api.ts';
+import { sendAck } from './output.ts';
+import { pipeOf } from './recovery.ts';
+import { resetConnection } from './reset.ts';
+import { output } from './send.ts';
+import { isSynchronized, transition } from './state.ts';
+import type { Tcb } from './tcb.ts';
+import { close } from './time-wait.ts';
+import { windowUpdateDue } from './window.ts';
+
+const NO_EVENTS: ConnectionEvents = {};
+
+export class TcpConnection implements Connection {
+  events: ConnectionEvents = NO_EVENTS;
+  readonly #tcb: Tcb;
+
+  constructor(tcb: Tcb) {
+    this.#tcb = tcb;
+  }
+
+  static tcbOf(connection: TcpConnection): Tcb {
+    return connection.#tcb;
+  }
+
+  get local(): Endpoint {
+    return this.#tcb.local;
+  }
+
+  get remote(): Endpoint {
+    return this.#tcb.remote;
+  }
+
+  get state(): TcpState {
+    return this.#tcb.state;
+  }
+
+  get bytesWritten(): number {
+    return this.#tcb.sendBuffer.end;
+  }
+
+  get bytesRead(): number {
+    return this.#tcb.rcv.read;
+  }
+
+  get unacknowledged(): number {
+    return this.#tcb.sendBuffer.length;
+  }
+
+  get readableBytes(): number {
+    return this.#tcb.receiveBuffer.end - this.#tcb.rcv.read;
+  }
+
+  get frozen(): boolean {
+    return this.#tcb.silence !== 'none';
+  }
+
+  get info(): ConnectionInfo {
+    const { rtt, congestion, snd, ts, retransmits, sackPermitted } = this.#tcb;
+    return {
+      srtt: rtt.srtt,
+      minRtt: rtt.minRtt,
+      rto: rtt.rto,
+      cwnd: congestion.cwnd,
+      ssthresh: congestion.ssthresh,
+      inFlight: pipeOf(this.#tcb),
+      sendMss: snd.mss,
+      retransmits,
+      sackPermitted,
+      timestamps: ts.on,
+    };
+  }
+
+  /** SEND. */
+  write(now: Instant, bytes: Uint8Array): number {
+    const tcb = this.#tcb;
+    if (tcb.finQueued || !mayWrite(tcb.state)) return 0;
+    const taken = tcb.silence === 'frozen' ? 0 : tcb.sendBuffer.append(bytes);
+    if (taken < bytes.length) tcb.wantsWrite = true;
+    if (taken > 0) output(tcb, now);
+    return taken;
+  }
+
+  /** RECEIVE. */
+  read(now: Instant, max = Number.POSITIVE_INFINITY): Uint8Array | undefined {
+    const tcb = this.#tcb;
+    const { rcv, receiveBuffer } = tcb;
+    const length = Math.min(max, this.readableBytes);
+    if (length <= 0 || tcb.silence === 'frozen' || !mayRead(tcb)) return undefined;
+    const bytes = receiveBuffer.view(rcv.read, length);
+    rcv.read += bytes.length;
+    receiveBuffer.release(rcv.read);
+    if (tcb.silence === 'none' && rcv.fin === undefined && windowUpdateDue(tcb)) sendWindowUpdate(tcb, now);
+    return bytes;
+  }
+
+  /** CLOSE. */
+  shutdown(now: Instant): void {
+    const tcb = this.#tcb;
+    if (tcb.finQueued || !mayWrite(tcb.state)) return;
+    tcb.finQueued = true;
+    tcb.wantsWrite = false;
+    // In SYN-SENT and SYN-RECEIVED the FIN waits until the connection is established (RFC 9293 3.10.4).
+    if (tcb.state === 'ESTABLISHED') transition(tcb, now, 'FIN-WAIT-1');
+    else if (tcb.state === 'CLOSE-WAIT') transition(tcb, now, 'LAST-ACK');
+    output(tcb, now);
+  }
+
+  /** ABORT. */
+  abort(now: Instant): void {
+    const tcb = this.#tcb;
+    if (tcb.state === 'CLOSED') return;
+    if (tcb.silence === 'none' && tcb.state !== 'SYN-SENT' && tcb.state !== 'TIME-WAIT') resetConnection(tcb, now);
+    close(tcb, now, 'aborted');
+  }
+
+  setOptions(
+    now: Instant,
+    options: Partial<Pick<TcpOptions, 'noDelay' | 'delayedAck' | 'userTimeout' | 'keepAlive'>>,
+  ): void {
+    const tcb = this.#tcb;
+    Object.assign(tcb.options, options);
+    if (tcb.state === 'CLOSED' || tcb.silence !== 'none') return;
+    if (options.keepAlive !== undefined && isSynchronized(tcb.state)) restartKeepAlive(tcb, now);
+    if (options.userTimeout !== undefined && tcb.hasWork) tcb.timers.userTimeout.set(after(now, options.userTimeout));
+    if (options.noDelay === true) output(tcb, now);
+  }
+}
+
+/** The TCB behind a connection of this layer. */
+export function tcbOf(connection: Connection): Tcb {
+  if (connection instanceof TcpConnection) return TcpConnection.tcbOf(connection);
+  throw new Error('TCP: a connection of another layer');
+}
+
+/** States in which the application may still send. */
+const mayWrite = (state: TcpState): boolean =>
+  state === 'SYN-SENT' || state === 'SYN-RECEIVED' || state === 'ESTABLISHED' || state === 'CLOSE-WAIT';
+
+/** RFC 9293 3.4: text that came with a SYN is not delivered before the connection is established. */
+const mayRead = (tcb: Tcb): boolean => isSynchronized(tcb.state) || (tcb.state === 'CLOSED' && tcb.rcv.nxt > 0);
+
+function sendWindowUpdate(tcb: Tcb, now: Instant): void {
+  if (tcb.state === 'ESTABLISHED' || tcb.state === 'FIN-WAIT-1' || tcb.state === 'FIN-WAIT-2') sendAck(tcb, now);
+}
+
+function restartKeepAlive(tcb: Tcb, now: Instant): void {
+  tcb.keepAliveProbes = 0;
+  const { keepAlive } = tcb.options;
+  if (keepAlive === 0) tcb.timers.keepAlive.cancel();
+  else tcb.timers.keepAlive.set(after(now, Math.max(0, keepAlive - elapsed(tcb.lastHeardAt, now)) as typeof keepAlive));
+}

@@ -1,0 +1,115 @@
+// What each timer of a connection does when it runs out: retransmission (RFC 6298 5), zero-window probe (RFC
+// 9293 3.8.6.1), delayed ACK, keepalive (3.8.4), 2 MSL and user timeout (3.10.8).
+
+import { assertNever } from '../core/parsed.ts';
+import { after, type Duration, type Instant, times } from '../core/time.ts';
+import { MINIMUM_MTU } from '../wire/ipv6.ts';
+import { KEEPALIVE_INTERVAL, KEEPALIVE_PROBES, MAX_RTO, MAX_SYN_ACK_RETRANSMITS, R1_RETRANSMITS } from './limits.ts';
+import { currentMss, emitRange } from './output.ts';
+import { onTimeoutLoss } from './recovery.ts';
+import { resetConnection } from './reset.ts';
+import { output, retransmit } from './send.ts';
+import { isSynchronized } from './state.ts';
+import type { Tcb } from './tcb.ts';
+import { close } from './time-wait.ts';
+import type { TimerKind } from './timers.ts';
+
+export function onTimer(tcb: Tcb, now: Instant, kind: TimerKind): void {
+  switch (kind) {
+    case 'retransmit':
+      onRetransmissionTimeout(tcb, now);
+      break;
+    case 'probe':
+      onProbe(tcb, now);
+      break;
+    case 'delayedAck':
+      tcb.ackNow = true;
+      break;
+    case 'keepAlive':
+      onKeepAlive(tcb, now);
+      break;
+    case 'timeWait':
+      close(tcb, now);
+      break;
+    case 'userTimeout':
+      onUserTimeout(tcb, now);
+      break;
+    default:
+      assertNever(kind);
+  }
+  output(tcb, now);
+}
+
+function onRetransmissionTimeout(tcb: Tcb, now: Instant): void {
+  const { flight, snd, timers } = tcb;
+  const head = flight.head;
+  if (head === undefined) return;
+  if (tcb.state === 'SYN-RECEIVED' && tcb.passive && tcb.timeouts >= MAX_SYN_ACK_RETRANSMITS) {
+    close(tcb, now, 'timed-out');
+    return;
+  }
+  tcb.layer.trace(now, { layer: 'tcp', event: 'timeout', detail: { una: snd.una, nxt: snd.nxt, rto: tcb.rtt.rto } });
+  // A shut window is no congestion: the oldest segment goes out alone, as a probe (RFC 9293 3.8.6.1).
+  if (isSynchronized(tcb.state) && snd.wnd > 0) onTimeoutLoss(tcb, now);
+  else retransmit(tcb, now, head, currentMss(tcb));
+  tcb.timeouts += 1;
+  tcb.rtt.backoff += 1;
+  timers.retransmit.set(after(now, tcb.rtt.rto));
+  if (tcb.timeouts === R1_RETRANSMITS) suspectPath(tcb, now);
+}
+
+/** RFC 9293 3.8.3, R1: perhaps it is large packets that do not get through (RFC 8201 1, RFC 4821). */
+function suspectPath(tcb: Tcb, now: Instant): void {
+  const { flight, path, snd } = tcb;
+  if (flight.head === undefined || flight.head.length < snd.mss || path.mtu <= MINIMUM_MTU) return;
+  tcb.layer.ipv6.reportBlackHole(now, tcb.local.address, tcb.remote.address, path.mtu);
+}
+
+/** Nothing in flight, something to send, and the window shut or too small. */
+function onProbe(tcb: Tcb, now: Instant): void {
+  const { snd, timers } = tcb;
+  const window = snd.una + snd.wnd - snd.nxt;
+  if (window > 0 && tcb.hasUnsentText) {
+    // RFC 9293 3.8.6.2.1, (4): the override timeout. What fits goes, however little.
+    const end = snd.nxt + Math.min(window, tcb.sendBuffer.end - snd.nxt, currentMss(tcb));
+    const start = snd.nxt;
+    tcb.flight.push(start, end, now, currentMss(tcb));
+    snd.nxt = end;
+    emitRange(tcb, now, start, end, false);
+    return;
+  }
+  // Deviates from RFC 9293 3.8.6.1: the probe brings no new octet but an old number, as Linux and BSD do it. It
+  // is answered just the same, and nothing is in flight that a peer with a shut window has to drop.
+  emitRange(tcb, now, snd.una - 1, snd.una - 1, false);
+  tcb.windowProbes += 1;
+  timers.probe.set(after(now, probeInterval(tcb)));
+}
+
+function onKeepAlive(tcb: Tcb, now: Instant): void {
+  const { keepAlive } = tcb.options;
+  if (keepAlive === 0 || !isSynchronized(tcb.state) || tcb.state === 'TIME-WAIT') return;
+  const idleUntil = after(tcb.lastHeardAt, keepAlive);
+  if (now < idleUntil || tcb.hasWork) {
+    tcb.timers.keepAlive.set(now < idleUntil ? idleUntil : after(now, keepAlive));
+    return;
+  }
+  if (tcb.keepAliveProbes >= KEEPALIVE_PROBES) {
+    resetConnection(tcb, now);
+    close(tcb, now, 'timed-out');
+    return;
+  }
+  tcb.keepAliveProbes += 1;
+  emitRange(tcb, now, tcb.snd.una - 1, tcb.snd.una - 1, false);
+  tcb.timers.keepAlive.set(after(now, KEEPALIVE_INTERVAL));
+}
+
+/** RFC 9293 3.10.8: the peer has acknowledged nothing for too long. */
+function onUserTimeout(tcb: Tcb, now: Instant): void {
+  if (!tcb.hasWork) return;
+  if (isSynchronized(tcb.state)) resetConnection(tcb, now);
+  close(tcb, now, 'timed-out');
+}
+
+/** RFC 9293 3.8.6.1: growing as the retransmission timeout does. */
+const probeInterval = (tcb: Tcb): Duration =>
+  Math.min(MAX_RTO, times(tcb.rtt.rto, 2 ** Math.min(tcb.windowProbes, 16))) as Duration;

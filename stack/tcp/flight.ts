@@ -1,0 +1,307 @@
+// What is in flight: [SND.UNA, SND.NXT) as a linked list of runs. Octets sent at the same instant are one run,
+// be it one segment or a super-frame; SACK blocks, losses and retransmissions cut runs in two. The list carries
+// the scoreboard of RFC 6675 (sacked, lost, sent again) and the number of octets thought to be in the network
+// ("pipe"), kept up to date at each change. It decides nothing: see sack.ts and recovery.ts.
+
+import type { Instant } from '../core/time.ts';
+import type { Position } from './position.ts';
+
+export class Run {
+  start: Position;
+  end: Position;
+  /** When it was sent last. */
+  sentAt: Instant;
+  /** Octets of text in each of its full segments. */
+  mss: number;
+  /** Sent more than once: no RTT sample from it (Karn). */
+  retransmitted = false;
+  sacked = false;
+  lost = false;
+  /** Sent again since it was thought lost (or as a rescue): that copy is in the network. */
+  resent = false;
+  /** Sent by another node before a handoff: not in our pipe, no RTT sample. */
+  inherited = false;
+  previous: Run | undefined;
+  next: Run | undefined;
+
+  constructor(start: Position, end: Position, sentAt: Instant, mss: number) {
+    this.start = start;
+    this.end = end;
+    this.sentAt = sentAt;
+    this.mss = mss;
+  }
+
+  get length(): number {
+    return this.end - this.start;
+  }
+
+  /** RFC 6675 4, SetPipe: one for the original unless it is lost, one for a copy. */
+  get inPipe(): number {
+    if (this.sacked) return 0;
+    return (this.lost || this.inherited ? 0 : this.length) + (this.resent ? this.length : 0);
+  }
+
+  get awaitsRetransmission(): boolean {
+    return this.lost && !this.resent && !this.sacked;
+  }
+}
+
+/** What an advance of SND.UNA took out of the flight. */
+export interface Acknowledged {
+  octets: number;
+  /** Of these, already SACKed before. */
+  sackedOctets: number;
+  /** When the oldest of the runs that can be timed was sent; undefined: none can. */
+  sentAt: Instant | undefined;
+  retransmitted: boolean;
+}
+
+export class Flight {
+  head: Run | undefined;
+  tail: Run | undefined;
+  runs = 0;
+  /** RFC 6675: octets thought to be in the network. */
+  pipe = 0;
+  sackedOctets = 0;
+  /** Behind the last SACKed octet; 0 when there is none. */
+  highestSacked: Position = 0;
+  /** Whatever lies below and is not SACKed is known to be lost. */
+  lostBelow: Position = 0;
+  /** The first run that may await retransmission: none does before it. */
+  #lostFrom: Run | undefined;
+  readonly #acknowledged: Acknowledged = { octets: 0, sackedOctets: 0, sentAt: undefined, retransmitted: false };
+
+  get isEmpty(): boolean {
+    return this.head === undefined;
+  }
+
+  get hasSacked(): boolean {
+    return this.sackedOctets > 0;
+  }
+
+  /** New octets leave: they follow the last run. */
+  push(start: Position, end: Position, now: Instant, mss: number): void {
+    const tail = this.tail;
+    this.pipe += end - start;
+    if (tail !== undefined && tail.sentAt === now && tail.mss === mss && tail.end === start && isPlain(tail)) {
+      tail.end = end;
+      return;
+    }
+    const run = new Run(start, end, now, mss);
+    run.previous = tail;
+    if (tail === undefined) this.head = run;
+    else tail.next = run;
+    this.tail = run;
+    this.runs += 1;
+  }
+
+  /** Takes out everything before `una`. The result is overwritten by the next call. */
+  acknowledge(una: Position): Acknowledged {
+    const result = this.#acknowledged;
+    result.octets = 0;
+    result.sackedOctets = 0;
+    result.sentAt = undefined;
+    result.retransmitted = false;
+    for (let run = this.head; run !== undefined && run.start < una; run = this.head) {
+      if (run.end > una) this.#split(run, una);
+      this.#account(result, run);
+      this.#removeHead(run);
+    }
+    if (this.highestSacked <= una) this.highestSacked = 0;
+    return result;
+  }
+
+  /** Marks what lies in [left, right) as received by the peer; returns the octets that were not known to be. */
+  markSacked(left: Position, right: Position): number {
+    let fresh = 0;
+    let run = this.#lastRunStartingBefore(right);
+    while (run !== undefined && run.end > left) {
+      if (!run.sacked) {
+        const part = this.#isolate(run, Math.max(left, run.start), Math.min(right, run.end));
+        this.#setSacked(part);
+        fresh += part.length;
+        run = this.#joinSacked(part).previous;
+      } else {
+        run = run.previous;
+      }
+    }
+    if (fresh > 0 && right > this.highestSacked) this.highestSacked = right;
+    return fresh;
+  }
+
+  /** A run is lost, unless it is SACKed; a copy of it that was sent counts on. */
+  markLost(run: Run): void {
+    if (run.lost || run.sacked) return;
+    this.pipe -= run.inPipe;
+    run.lost = true;
+    this.pipe += run.inPipe;
+    this.#noteLost(run);
+  }
+
+  /** The first `length` octets of the flight are lost. */
+  markHeadLost(length: number): void {
+    const head = this.head;
+    if (head === undefined || head.sacked) return;
+    if (head.length > length) this.#split(head, head.start + length);
+    if (head.lost && head.resent) this.#forgetCopy(head);
+    this.markLost(head);
+  }
+
+  /** After a timeout (RFC 6298 5, RFC 6675 5.1): nothing is in the network any more, but what is SACKed stays so. */
+  markAllLost(): void {
+    for (let run = this.head; run !== undefined; run = run.next) {
+      if (run.sacked) continue;
+      if (run.resent) this.#forgetCopy(run);
+      this.markLost(run);
+    }
+    this.lostBelow = this.tail?.end ?? 0;
+  }
+
+  /** The peer has dropped what it had SACKed (RFC 2018 8): the scoreboard is worth nothing. */
+  forgetSacks(): void {
+    for (let run = this.head; run !== undefined; run = run.next) {
+      if (!run.sacked) continue;
+      run.sacked = false;
+      this.pipe += run.inPipe;
+    }
+    this.sackedOctets = 0;
+    this.highestSacked = 0;
+  }
+
+  /** The first run that is lost and not sent again. */
+  nextLost(): Run | undefined {
+    let run = this.#lostFrom;
+    while (run !== undefined && !run.awaitsRetransmission) run = run.next;
+    this.#lostFrom = run;
+    return run;
+  }
+
+  /** At most `length` octets from the start of `run` leave again: returns the run that is just these. */
+  resend(run: Run, length: number, now: Instant, mss: number): Run {
+    if (run.length > length) this.#split(run, run.start + length);
+    run.mss = mss;
+    this.pipe -= run.inPipe;
+    run.resent = true;
+    run.retransmitted = true;
+    run.sentAt = now;
+    this.pipe += run.inPipe;
+    return run;
+  }
+
+  /** A pause that was none of the network's: nothing that is in flight can be timed. */
+  stopTiming(): void {
+    for (let run = this.head; run !== undefined; run = run.next) run.retransmitted = true;
+  }
+
+  /** The part of `run` from `position` on, as a run of its own. */
+  cutFront(run: Run, position: Position): Run {
+    if (position <= run.start) return run;
+    return this.#split(run, position);
+  }
+
+  /** What another node sent (handoff): known to be on its way, but not in our pipe. */
+  inherit(start: Position, end: Position, now: Instant, sacked: boolean): void {
+    if (end <= start) return;
+    this.push(start, end, now, Number.POSITIVE_INFINITY);
+    let run = this.tail;
+    if (run === undefined) return;
+    if (run.start < start) run = this.#split(run, start);
+    this.pipe -= run.inPipe;
+    run.inherited = true;
+    run.retransmitted = true;
+    this.pipe += run.inPipe;
+    if (!sacked) return;
+    this.#setSacked(run);
+    this.highestSacked = Math.max(this.highestSacked, end);
+  }
+
+  /** Walks from the end: what is asked for is nearly always there. */
+  #lastRunStartingBefore(position: Position): Run | undefined {
+    let run = this.tail;
+    while (run !== undefined && run.start >= position) run = run.previous;
+    return run;
+  }
+
+  #account(result: Acknowledged, run: Run): void {
+    result.octets += run.length;
+    if (run.sacked) result.sackedOctets += run.length;
+    else if (run.retransmitted) result.retransmitted = true;
+    else result.sentAt ??= run.sentAt;
+  }
+
+  #removeHead(run: Run): void {
+    this.pipe -= run.inPipe;
+    if (run.sacked) this.sackedOctets -= run.length;
+    this.head = run.next;
+    if (run.next === undefined) this.tail = undefined;
+    else run.next.previous = undefined;
+    if (this.#lostFrom === run) this.#lostFrom = run.next;
+    this.runs -= 1;
+  }
+
+  #setSacked(run: Run): void {
+    this.pipe -= run.inPipe;
+    run.sacked = true;
+    this.sackedOctets += run.length;
+  }
+
+  #forgetCopy(run: Run): void {
+    this.pipe -= run.inPipe;
+    run.resent = false;
+    this.pipe += run.inPipe;
+    if (run.lost) this.#noteLost(run);
+  }
+
+  #noteLost(run: Run): void {
+    if (this.#lostFrom === undefined || run.start < this.#lostFrom.start) this.#lostFrom = run;
+  }
+
+  /** Cuts `run` at `position`, strictly inside; returns the back half. Sums stay as they are. */
+  #split(run: Run, position: Position): Run {
+    const back = new Run(position, run.end, run.sentAt, run.mss);
+    back.retransmitted = run.retransmitted;
+    back.sacked = run.sacked;
+    back.lost = run.lost;
+    back.resent = run.resent;
+    back.inherited = run.inherited;
+    back.previous = run;
+    back.next = run.next;
+    if (run.next === undefined) this.tail = back;
+    else run.next.previous = back;
+    run.next = back;
+    run.end = position;
+    this.runs += 1;
+    return back;
+  }
+
+  #isolate(run: Run, left: Position, right: Position): Run {
+    const part = left > run.start ? this.#split(run, left) : run;
+    if (right < part.end) this.#split(part, right);
+    return part;
+  }
+
+  /** Neighbours that are SACKed too become one run with it, so that the list stays as short as the gaps are few. */
+  #joinSacked(run: Run): Run {
+    const after = run.next;
+    if (after?.sacked) this.#absorbNext(run, after);
+    const before = run.previous;
+    if (before?.sacked) {
+      this.#absorbNext(before, run);
+      return before;
+    }
+    return run;
+  }
+
+  #absorbNext(run: Run, next: Run): void {
+    run.end = next.end;
+    run.retransmitted ||= next.retransmitted;
+    run.inherited ||= next.inherited;
+    run.next = next.next;
+    if (next.next === undefined) this.tail = run;
+    else next.next.previous = run;
+    if (this.#lostFrom === next) this.#lostFrom = run;
+    this.runs -= 1;
+  }
+}
+
+const isPlain = (run: Run): boolean => !(run.sacked || run.lost || run.resent || run.inherited || run.retransmitted);

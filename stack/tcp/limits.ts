@@ -1,0 +1,75 @@
+// Every bound and constant of TCP in one place, each with its reason. What a peer can feed is bounded here;
+// what the RFCs leave to the implementer is chosen here.
+
+import { type Duration, milliseconds, seconds } from '../core/time.ts';
+
+// --- segments (RFC 9293 3.7.1, RFC 8200 8.3) --------------------------------------------------------------
+
+export const IPV6_HEADER_LEN = 40;
+/** MSS of a peer that sends no option: 1280 - 40 - 20. */
+export const DEFAULT_MSS = 1220;
+/** A peer's MSS option below this is taken for this, lest one octet of data cost sixty of headers. */
+export const MIN_MSS = 216;
+/** An IPv6 payload without a jumbo option (RFC 8200 4.3 is not supported): bounds a super-frame. */
+export const MAX_IPV6_PAYLOAD = 65_535;
+
+// --- buffers ----------------------------------------------------------------------------------------------
+
+export const DEFAULT_BUFFER = 1024 * 1024;
+export const MIN_BUFFER = 4 * 1024;
+/** The largest window that RFC 7323 2.3 can express: 65535 << 14, rounded down to a power of two. */
+export const MAX_BUFFER = 512 * 1024 * 1024;
+/** RFC 7323 2.3. */
+export const MAX_WINDOW_SHIFT = 14;
+/** Islands in the out-of-order queue; the octets in it are bounded by the window. */
+export const MAX_OUT_OF_ORDER_RANGES = 1024;
+/** Blocks that fit beside a timestamp (RFC 2018 3). */
+export const MAX_SACK_BLOCKS_SENT = 3;
+/** Runs of the flight that SACK may cut out: a peer that acknowledges every second octet gets no more of them. */
+export const MAX_FLIGHT_RUNS = 16_384;
+
+// --- retransmission (RFC 6298) ------------------------------------------------------------------------------
+
+export const INITIAL_RTO: Duration = seconds(1);
+/** Deviates from RFC 6298 2.4 (1 s): 200 ms, as every large stack does, allowed by RFC 8961 where RTT is sampled. */
+export const MIN_RTO: Duration = milliseconds(200);
+export const MAX_RTO: Duration = seconds(60);
+/** RFC 6298 5.7: the least RTO after a SYN that had to be sent again. */
+export const RTO_AFTER_SYN_LOSS: Duration = seconds(3);
+/** Clock granularity G: timers here are exact to the tick of the driver. */
+export const CLOCK_GRANULARITY: Duration = milliseconds(1);
+/** RFC 5681 2: duplicate ACKs that mean a loss. */
+export const DUP_THRESH = 3;
+/** R1 of RFC 9293 3.8.3: so many timeouts in a row, and the path is suspected of swallowing large packets. */
+export const R1_RETRANSMITS = 3;
+/** A SYN,ACK is sent again so often; then the half-open connection goes (about a minute). */
+export const MAX_SYN_ACK_RETRANSMITS = 5;
+
+// --- timers -------------------------------------------------------------------------------------------------
+
+export const DEFAULT_DELAYED_ACK: Duration = milliseconds(40);
+/** RFC 9293 3.8.6.3 MUST-40. */
+export const MAX_DELAYED_ACK: Duration = milliseconds(499);
+export const DEFAULT_USER_TIMEOUT: Duration = seconds(300);
+/** 2 MSL, with an MSL of 30 s. Deviates from RFC 9293 3.4.2 (MSL 2 minutes), as every large stack does. */
+export const DEFAULT_TIME_WAIT: Duration = seconds(60);
+export const KEEPALIVE_INTERVAL: Duration = seconds(75);
+export const KEEPALIVE_PROBES = 9;
+/** RFC 9293 3.8.6.2.1: the override timeout of the sender's silly window avoidance, 0.1 to 1 s. */
+export const SWS_OVERRIDE: Duration = milliseconds(200);
+/** RFC 7323 5.5: TS.Recent is no more to be trusted after so long an idle time. */
+export const TS_RECENT_LIFETIME: Duration = seconds(24 * 24 * 3600);
+
+// --- defence ------------------------------------------------------------------------------------------------
+
+/** RFC 5961 7: challenge ACKs, counted for each connection, so that nobody can probe one through another. */
+export const CHALLENGE_ACKS = 10;
+export const CHALLENGE_PERIOD: Duration = seconds(5);
+/** Half-open connections of one listener. */
+export const DEFAULT_BACKLOG = 128;
+export const MAX_BACKLOG = 4096;
+/** Connections in all states; a SYN beyond that goes unanswered. */
+export const MAX_CONNECTIONS = 262_144;
+/** RFC 6056 3.2, narrowed to what Linux uses, so that ports of servers stay clear. */
+export const FIRST_EPHEMERAL_PORT = 32_768;
+export const LAST_EPHEMERAL_PORT = 60_999;

@@ -1,0 +1,104 @@
+// Options: those of the application with their defaults, and those that the two SYNs agree on (RFC 9293 3.7.1,
+// RFC 7323 2 and 3, RFC 2018 2), with what follows from them for the size of segments (RFC 6691).
+
+import { after, type Duration, type Instant, ZERO } from '../core/time.ts';
+import type { Path } from '../ipv6/port.ts';
+import { TCP_HEADER_LEN } from '../wire/tcp.ts';
+import { TIMESTAMP_OPTION_LEN, type TcpOptions as WireOptions } from '../wire/tcp-option.ts';
+import type { ExpandedTcpOptions, TcpOptions } from './api.ts';
+import { createCongestionControl } from './congestion/create.ts';
+import {
+  DEFAULT_BUFFER,
+  DEFAULT_DELAYED_ACK,
+  DEFAULT_MSS,
+  DEFAULT_TIME_WAIT,
+  DEFAULT_USER_TIMEOUT,
+  IPV6_HEADER_LEN,
+  MAX_BUFFER,
+  MAX_DELAYED_ACK,
+  MAX_WINDOW_SHIFT,
+  MIN_BUFFER,
+  MIN_MSS,
+} from './limits.ts';
+import type { Tcb } from './tcb.ts';
+
+const clamp = (n: number, least: number, most: number): number => Math.min(most, Math.max(least, Math.floor(n)));
+
+export function expandOptions(options: TcpOptions): ExpandedTcpOptions {
+  return {
+    sendBuffer: clamp(options.sendBuffer ?? DEFAULT_BUFFER, MIN_BUFFER, MAX_BUFFER),
+    receiveBuffer: clamp(options.receiveBuffer ?? DEFAULT_BUFFER, MIN_BUFFER, MAX_BUFFER),
+    congestion: options.congestion ?? 'cubic',
+    noDelay: options.noDelay ?? false,
+    delayedAck: clamp(options.delayedAck ?? DEFAULT_DELAYED_ACK, 0, MAX_DELAYED_ACK) as Duration,
+    userTimeout: options.userTimeout ?? DEFAULT_USER_TIMEOUT,
+    keepAlive: options.keepAlive ?? ZERO,
+    timeWait: options.timeWait ?? DEFAULT_TIME_WAIT,
+  };
+}
+
+/** RFC 7323 2.2: the least shift with which 16 bits can say the whole buffer. */
+export function windowShiftFor(receiveBuffer: number): number {
+  let shift = 0;
+  while (shift < MAX_WINDOW_SHIFT && receiveBuffer > 0xffff * 2 ** shift) shift += 1;
+  return shift;
+}
+
+/** RFC 6691: the MSS option counts the fixed headers alone, and here what the path in may put between them. */
+export const mssToAdvertise = (path: Path): number =>
+  clamp(path.mtu - IPV6_HEADER_LEN - TCP_HEADER_LEN - path.receiveOverhead, MIN_MSS, 0xffff);
+
+/** TSval (RFC 7323 5.4: a tick is 1 ms). */
+export const timestampValue = (tcb: Tcb, now: Instant): number => (Math.floor(now / 1000) + tcb.ts.offset) >>> 0;
+
+/** What our SYN or SYN,ACK carries; a SYN,ACK answers only what the SYN brought. */
+export function synOptions(tcb: Tcb, now: Instant): WireOptions {
+  const answer = tcb.state !== 'SYN-SENT';
+  const timestamp = { value: timestampValue(tcb, now), echo: tcb.ts.recent };
+  return {
+    mss: tcb.rcv.advertisedMss,
+    ...(!answer || tcb.sackPermitted ? { sackPermitted: true } : {}),
+    ...(!answer || tcb.ts.on ? { timestamp } : {}),
+    ...(!answer || tcb.windowScaling ? { windowScale: tcb.rcv.shift } : {}),
+  };
+}
+
+/** Takes the options of the peer's SYN or SYN,ACK: both sides have an option, or neither uses it. */
+export function takeSynOptions(tcb: Tcb, now: Instant, peer: WireOptions): void {
+  tcb.snd.peerMss = Math.max(MIN_MSS, peer.mss ?? DEFAULT_MSS);
+  tcb.sackPermitted = peer.sackPermitted === true;
+  tcb.windowScaling = peer.windowScale !== undefined;
+  tcb.snd.shift = Math.min(peer.windowScale ?? 0, MAX_WINDOW_SHIFT);
+  if (!tcb.windowScaling) tcb.rcv.shift = 0;
+  tcb.ts.on = peer.timestamp !== undefined;
+  if (peer.timestamp !== undefined) {
+    tcb.ts.recent = peer.timestamp.value;
+    tcb.ts.recentAt = now;
+  }
+  tcb.snd.mss = effectiveMss(tcb.path, tcb.snd.peerMss, tcb.ts.on);
+  tcb.congestion = createCongestionControl(tcb.options.congestion, tcb.snd.mss);
+}
+
+/** RFC 9293 3.7.1: Eff.snd.MSS for a segment that has no more options than every segment has. */
+export function effectiveMss(path: Path, peerMss: number, timestamps: boolean): number {
+  const largest = Math.min(peerMss, path.mtu - IPV6_HEADER_LEN - TCP_HEADER_LEN);
+  return Math.max(1, largest - path.overhead - (timestamps ? TIMESTAMP_OPTION_LEN : 0));
+}
+
+/** Path or options have changed. */
+export function updateSendMss(tcb: Tcb): void {
+  const mss = effectiveMss(tcb.path, tcb.snd.peerMss, tcb.ts.on);
+  if (mss === tcb.snd.mss) return;
+  tcb.snd.mss = mss;
+  tcb.congestion.onMssChange(mss);
+}
+
+/** RFC 7323 4.3, (2): TS.Recent follows what lies at or before the last ACK sent. */
+export function takeTimestamp(tcb: Tcb, now: Instant, value: number, seq: number): void {
+  if (seq > tcb.rcv.lastAckSent || ((value - tcb.ts.recent) | 0) < 0) return;
+  tcb.ts.recent = value;
+  tcb.ts.recentAt = now;
+}
+
+/** When a user timeout that starts now runs out. */
+export const userDeadline = (tcb: Tcb, now: Instant): Instant => after(now, tcb.options.userTimeout);

@@ -1,0 +1,124 @@
+// Segments on their way out: header, options and text are put into IPv6's buffer and handed over. What is sent
+// when is decided in send.ts; here it is only done, and what follows from any segment that carries an ACK is
+// noted. The TCB is up to date before IPv6 gets the packet, for that call may lead back into TCP.
+
+import type { Instant } from '../core/time.ts';
+import type { SendVerdict } from '../ipv6/port.ts';
+import { PROTOCOL } from '../wire/ipv6.ts';
+import { seq } from '../wire/seq.ts';
+import { emitTcpHeader, TCP_CHECKSUM, TCP_FLAG, type TcpHeaderFields, tcpHeaderLength } from '../wire/tcp.ts';
+import { NO_TCP_OPTIONS, type SackBlock, type TcpOptions as WireOptions } from '../wire/tcp-option.ts';
+import { MAX_IPV6_PAYLOAD, MAX_SACK_BLOCKS_SENT } from './limits.ts';
+import { synOptions, timestampValue } from './options.ts';
+import { type Position, SYN_POSITION, seqAt } from './position.ts';
+import type { Range } from './reassembly.ts';
+import type { Tcb } from './tcb.ts';
+import { advertiseWindow } from './window.ts';
+
+const MAX_TCP_HEADER_LEN = 60;
+
+/** Octets of text in a full segment that leaves now: SACK blocks take their place from it (RFC 6691). */
+export function currentMss(tcb: Tcb): number {
+  if (!tcb.sackPermitted) return tcb.snd.mss;
+  const blocks = tcb.reassembly.blockCount(MAX_SACK_BLOCKS_SENT);
+  return blocks === 0 ? tcb.snd.mss : Math.max(1, tcb.snd.mss - 4 - 8 * blocks);
+}
+
+/** The largest text of one packet: a segment, or the whole segments that a super-frame can carry. */
+export function maxText(tcb: Tcb, mss: number): number {
+  if (!tcb.path.gso) return mss;
+  const room = MAX_IPV6_PAYLOAD - tcb.path.overhead - MAX_TCP_HEADER_LEN;
+  return Math.max(mss, room - (room % mss));
+}
+
+/**
+ * Sends positions [start, end) of our stream, SYN and FIN among them where they belong, with an ACK as soon as
+ * there is something to acknowledge. An empty range is a pure ACK at `start`.
+ */
+export function emitRange(
+  tcb: Tcb,
+  now: Instant,
+  start: Position,
+  end: Position,
+  retransmission: boolean,
+): SendVerdict {
+  const syn = start === SYN_POSITION && end > start;
+  const textStart = Math.max(0, start);
+  const length = Math.max(0, Math.min(end, tcb.sendBuffer.end) - textStart);
+  const mss = currentMss(tcb);
+  const header: TcpHeaderFields = {
+    sourcePort: tcb.local.port,
+    destinationPort: tcb.remote.port,
+    seq: seqAt(tcb.snd.iss, start),
+    ack: tcb.state === 'SYN-SENT' ? seq(0) : seqAt(tcb.rcv.irs, tcb.rcv.nxt),
+    flags: flagsOf(tcb, syn, end, textStart + length, length),
+    window: advertiseWindow(tcb, syn),
+    options: syn ? synOptions(tcb, now) : segmentOptions(tcb, now),
+  };
+  noteAckSent(tcb);
+  if (end > start) tcb.snd.lastSentAt = now;
+  if (retransmission) tcb.retransmits += 1;
+  tcb.layer.observer.segmentSent?.(now, tcb.connection, { offset: textStart, length, retransmission, rst: false });
+  return sendPacket(tcb, now, header, textStart, length, mss);
+}
+
+/** A pure ACK at SND.NXT. */
+export function sendAck(tcb: Tcb, now: Instant): void {
+  emitRange(tcb, now, tcb.snd.nxt, tcb.snd.nxt, false);
+}
+
+function flagsOf(tcb: Tcb, syn: boolean, end: Position, textEnd: Position, length: number): number {
+  let flags = tcb.state === 'SYN-SENT' ? 0 : TCP_FLAG.ack;
+  if (syn) flags |= TCP_FLAG.syn;
+  if (tcb.finQueued && end > tcb.sendBuffer.end) flags |= TCP_FLAG.fin;
+  // RFC 9293 3.9.1.2: all that is written is pushed; the flag marks where the buffer ran empty.
+  if (length > 0 && textEnd === tcb.sendBuffer.end) flags |= TCP_FLAG.psh;
+  return flags;
+}
+
+/** Options of a segment that is no SYN. The duplicate of a D-SACK is taken out: it is reported once. */
+function segmentOptions(tcb: Tcb, now: Instant): WireOptions {
+  const blocks = tcb.sackPermitted && tcb.reassembly.blockCount(1) > 0;
+  if (!tcb.ts.on) return blocks ? { sack: sackBlocks(tcb) } : NO_TCP_OPTIONS;
+  const timestamp = { value: timestampValue(tcb, now), echo: tcb.ts.recent };
+  return blocks ? { timestamp, sack: sackBlocks(tcb) } : { timestamp };
+}
+
+function sackBlocks(tcb: Tcb): SackBlock[] {
+  const { irs } = tcb.rcv;
+  const block = (range: Range): SackBlock => ({ left: seqAt(irs, range.start), right: seqAt(irs, range.end) });
+  return tcb.reassembly.takeBlocks(MAX_SACK_BLOCKS_SENT).map(block);
+}
+
+/** RCV.NXT is acknowledged by the segment that leaves now. */
+function noteAckSent(tcb: Tcb): void {
+  tcb.ackNow = false;
+  tcb.unacknowledgedText = 0;
+  tcb.rcv.lastAckSent = tcb.rcv.nxt;
+  tcb.timers.delayedAck.cancel();
+}
+
+function sendPacket(
+  tcb: Tcb,
+  now: Instant,
+  header: TcpHeaderFields,
+  textStart: Position,
+  length: number,
+  mss: number,
+): SendVerdict {
+  const { ipv6 } = tcb.layer;
+  const headerLength = tcpHeaderLength(header.options ?? NO_TCP_OPTIONS);
+  const { buffer, start } = ipv6.allocate(headerLength + length);
+  const textAt = emitTcpHeader(header, buffer, start);
+  if (length > 0) tcb.sendBuffer.copy(textStart, length, buffer, textAt);
+  const packet = {
+    source: tcb.local.address,
+    destination: tcb.remote.address,
+    protocol: PROTOCOL.tcp,
+    buffer,
+    start,
+    end: textAt + length,
+    checksumOffset: TCP_CHECKSUM,
+  };
+  return ipv6.send(now, length > mss ? { ...packet, gsoSize: mss } : packet);
+}

@@ -1,0 +1,113 @@
+// Loss recovery: when duplicate ACKs and SACK mean a loss, and when a recovery is over. With SACK it is RFC 6675;
+// without, every duplicate ACK is counted as one segment that has left the network, which gives RFC 6582
+// (NewReno) and limited transmit (RFC 3042) from the same pipe. The congestion controller is told once a window.
+
+import { EPOCH, elapsed, type Instant, ZERO } from '../core/time.ts';
+import type { AckEvent } from './congestion/congestion.ts';
+import { DUP_THRESH } from './limits.ts';
+import { type Position, SYN_POSITION } from './position.ts';
+import { markLostBySack } from './sack.ts';
+import type { Tcb } from './tcb.ts';
+
+/** 'recovery': fast recovery. 'loss': after a timeout. */
+export type RecoveryPhase = 'open' | 'recovery' | 'loss';
+
+export class Recovery {
+  phase: RecoveryPhase = 'open';
+  /** RecoveryPoint (RFC 6675), recover (RFC 6582): SND.NXT when the loss was found. */
+  point: Position = SYN_POSITION;
+  dupAcks = 0;
+  /** The next retransmission leaves whatever the pipe says (RFC 6675 5, step 4.3; RFC 6582 3.2, step 5). */
+  force = false;
+  /** HighRxt, and whether the rescue retransmission was used (RFC 6675 4, NextSeg rules 3 and 4). */
+  highRxt: Position = SYN_POSITION;
+  rescued = false;
+}
+
+/** Filled in for each ACK: the controllers keep nothing of it. */
+const ackEvent: AckEvent = { now: EPOCH, acked: 0, srtt: ZERO, cwndLimited: false };
+
+/** RFC 6675's pipe; without SACK the segments that duplicate ACKs stand for are taken off. */
+export function pipeOf(tcb: Tcb): number {
+  if (tcb.sackPermitted) return tcb.flight.pipe;
+  return Math.max(0, tcb.flight.pipe - tcb.recovery.dupAcks * tcb.snd.mss);
+}
+
+/** SND.UNA has moved by `acked` octets (SYN and FIN not counted). */
+export function onAdvance(tcb: Tcb, now: Instant, acked: number): void {
+  const { recovery, snd } = tcb;
+  if (recovery.phase !== 'open' && snd.una >= recovery.point) endRecovery(tcb);
+  else if (recovery.phase === 'recovery') onPartialAck(tcb, acked);
+  else if (recovery.phase === 'open') recovery.dupAcks = 0;
+  if (recovery.phase !== 'recovery' && acked > 0) {
+    ackEvent.now = now;
+    ackEvent.acked = acked;
+    ackEvent.srtt = tcb.rtt.srtt ?? ZERO;
+    ackEvent.cwndLimited = tcb.cwndLimited;
+    tcb.congestion.onAck(ackEvent);
+  }
+}
+
+/** An ACK that repeats SND.UNA as RFC 5681 2 means it, or that brings SACK news (RFC 6675 2). */
+export function onDuplicateAck(tcb: Tcb): void {
+  // After a timeout the copies of what was sent before it cause duplicates that mean nothing.
+  if (tcb.recovery.phase !== 'loss') tcb.recovery.dupAcks += 1;
+}
+
+/** After every ACK: is there evidence of a loss? */
+export function detectLoss(tcb: Tcb, now: Instant): void {
+  const { recovery, flight, snd } = tcb;
+  const head = flight.head;
+  if (head === undefined) return;
+  if (tcb.sackPermitted) markLostBySack(tcb);
+  if (recovery.phase !== 'open') return;
+  // RFC 6582 3.2, step 2: duplicates of what was sent before the last loss mean nothing new.
+  const enough = recovery.dupAcks >= DUP_THRESH && (tcb.sackPermitted || snd.una > recovery.point);
+  if (!enough && !head.lost) return;
+  flight.markHeadLost(snd.mss);
+  recovery.phase = 'recovery';
+  recovery.point = snd.nxt;
+  recovery.highRxt = snd.una;
+  recovery.rescued = false;
+  recovery.force = true;
+  tcb.congestion.onLoss(now, snd.nxt - snd.una);
+  tcb.layer.trace(now, { layer: 'tcp', event: 'fast-recovery', detail: { una: snd.una, point: snd.nxt } });
+}
+
+/** The retransmission timer ran out (RFC 6298 5.4 to 5.6, RFC 5681 3.1). */
+export function onTimeoutLoss(tcb: Tcb, now: Instant): void {
+  const { recovery, flight, snd } = tcb;
+  // RFC 2018 8: the octets at SND.UNA were SACKed and yet not acknowledged: the peer has dropped them.
+  if (flight.head?.sacked === true) flight.forgetSacks();
+  tcb.congestion.onTimeout(now, snd.nxt - snd.una, tcb.timeouts > 0);
+  flight.markAllLost();
+  recovery.phase = 'loss';
+  recovery.point = snd.nxt;
+  recovery.dupAcks = 0;
+  recovery.force = false;
+}
+
+/** RFC 6582 3.2, step 3: only a part of what was out is acknowledged: the next hole is right there. */
+function onPartialAck(tcb: Tcb, acked: number): void {
+  if (tcb.sackPermitted) return;
+  const { recovery, flight, snd } = tcb;
+  // "Deflate by the octets acknowledged, and add back one segment": one of them was the retransmission.
+  recovery.dupAcks = Math.max(0, recovery.dupAcks - Math.max(0, Math.round(acked / snd.mss) - 1));
+  flight.markHeadLost(snd.mss);
+  recovery.force = true;
+}
+
+function endRecovery(tcb: Tcb): void {
+  const { recovery } = tcb;
+  recovery.phase = 'open';
+  recovery.dupAcks = 0;
+  recovery.force = false;
+}
+
+/** The SYN of this connection took more than one attempt (RFC 5681 3.1, RFC 6298 5.7). */
+export function afterSynLoss(tcb: Tcb): void {
+  tcb.congestion.onSynLoss();
+  tcb.rtt.afterSynLoss();
+}
+
+export const idleFor = (tcb: Tcb, now: Instant): number => elapsed(tcb.snd.lastSentAt, now);

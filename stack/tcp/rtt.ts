@@ -1,0 +1,71 @@
+// Round-trip time and retransmission timeout (RFC 6298), with the smaller gains of RFC 7323 appendix G where
+// several samples are taken in one round trip. Samples come from the flight (Karn's rule there) or, for what
+// was retransmitted, from echoed timestamps.
+
+import type { Duration } from '../core/time.ts';
+import { CLOCK_GRANULARITY, INITIAL_RTO, MAX_RTO, MIN_RTO, RTO_AFTER_SYN_LOSS } from './limits.ts';
+
+const ALPHA = 1 / 8;
+const BETA = 1 / 4;
+const K = 4;
+
+export interface RttState {
+  readonly srttUs: number | undefined;
+  readonly rttvarUs: number;
+  readonly minRttUs: number | undefined;
+  readonly rtoUs: number;
+  readonly backoff: number;
+}
+
+export class RttEstimator {
+  srtt: Duration | undefined;
+  minRtt: Duration | undefined;
+  /** Timeouts since the last acknowledged octet: each doubles the RTO (RFC 6298 5.5). */
+  backoff = 0;
+  #rttvar = 0;
+  #rto: number = INITIAL_RTO;
+
+  /** With back-off. */
+  get rto(): Duration {
+    return Math.min(MAX_RTO, this.#rto * 2 ** Math.min(this.backoff, 16)) as Duration;
+  }
+
+  /** `samplesPerRtt`: how many of these are expected in one round trip (RFC 7323 appendix G). */
+  sample(rtt: Duration, samplesPerRtt = 1): void {
+    const r = Math.max(1, rtt);
+    if (this.minRtt === undefined || r < this.minRtt) this.minRtt = r as Duration;
+    if (this.srtt === undefined) {
+      this.srtt = r as Duration;
+      this.#rttvar = r / 2;
+    } else {
+      const share = 1 / Math.max(1, samplesPerRtt);
+      this.#rttvar += BETA * share * (Math.abs(this.srtt - r) - this.#rttvar);
+      this.srtt = (this.srtt + ALPHA * share * (r - this.srtt)) as Duration;
+    }
+    const rto = this.srtt + Math.max(CLOCK_GRANULARITY, K * this.#rttvar);
+    this.#rto = Math.min(MAX_RTO, Math.max(MIN_RTO, Math.round(rto)));
+  }
+
+  /** RFC 6298 5.7: the handshake is over and its SYN had to be sent again. */
+  afterSynLoss(): void {
+    this.#rto = Math.max(this.#rto, RTO_AFTER_SYN_LOSS);
+  }
+
+  state(): RttState {
+    return {
+      srttUs: this.srtt,
+      rttvarUs: this.#rttvar,
+      minRttUs: this.minRtt,
+      rtoUs: this.#rto,
+      backoff: this.backoff,
+    };
+  }
+
+  restore(state: RttState): void {
+    this.srtt = state.srttUs as Duration | undefined;
+    this.minRtt = state.minRttUs as Duration | undefined;
+    this.backoff = state.backoff;
+    this.#rttvar = state.rttvarUs;
+    this.#rto = Math.min(MAX_RTO, Math.max(MIN_RTO, state.rtoUs));
+  }
+}

@@ -1,0 +1,117 @@
+// A window of a byte stream, addressed by position, in chunks of 64 KiB: the send buffer, and the receive
+// buffer together with its out-of-order octets (each is written where it belongs). Finding a position is one
+// division, dropping acknowledged octets moves nothing. What a receive buffer hands out as a view() stays as it
+// is for ever: no octet is written twice, and chunks are left to the garbage collector. A send buffer, whose
+// octets never leave it, uses its chunks again.
+
+import { EMPTY } from '../core/bytes.ts';
+import type { Position } from './position.ts';
+
+export const CHUNK_LEN = 65_536;
+/** Chunks that wait to be used again. */
+const MAX_SPARE = 4;
+
+export class StreamBuffer {
+  /** First position that is kept. */
+  start: Position = 0;
+  /** Behind the last octet in order. */
+  end: Position = 0;
+  capacity: number;
+  /** Chunk number n (positions n * CHUNK_LEN on) sits in slot n modulo the number of slots. */
+  readonly #slots: (Uint8Array | undefined)[];
+  readonly #spare: Uint8Array[] | undefined;
+
+  /** `recycle`: chunks are used again, so a view() is good only until release(). */
+  constructor(capacity: number, start: Position = 0, recycle = false) {
+    this.capacity = capacity;
+    this.#spare = recycle ? [] : undefined;
+    this.start = start;
+    this.end = start;
+    this.#slots = new Array<Uint8Array | undefined>(slotsFor(capacity)).fill(undefined);
+  }
+
+  get length(): number {
+    return this.end - this.start;
+  }
+
+  /** Takes what there is room for and returns how much that was. */
+  append(bytes: Uint8Array): number {
+    const taken = Math.max(0, Math.min(bytes.length, this.capacity - this.length));
+    this.write(this.end, bytes, 0, taken);
+    this.end += taken;
+    return taken;
+  }
+
+  /** Puts bytes[from, to) at a position in [start, start + span of the slots); does not move `end`. */
+  write(position: Position, bytes: Uint8Array, from: number, to: number): void {
+    let at = position;
+    for (let next = from; next < to; ) {
+      const offset = at % CHUNK_LEN;
+      const length = Math.min(to - next, CHUNK_LEN - offset);
+      const chunk = this.#chunkForWrite(at);
+      if (length === bytes.length) chunk.set(bytes, offset);
+      else chunk.set(bytes.subarray(next, next + length), offset);
+      next += length;
+      at += length;
+    }
+  }
+
+  /** Copies `length` octets from `position` on into the caller's buffer. */
+  copy(position: Position, length: number, into: Uint8Array, at: number): void {
+    let from = position;
+    let to = at;
+    for (let left = length; left > 0; ) {
+      const part = this.view(from, left);
+      if (part.length === 0) throw new Error('stream buffer: octets that are not there');
+      into.set(part, to);
+      from += part.length;
+      to += part.length;
+      left -= part.length;
+    }
+  }
+
+  /** The octets from `position` on that lie in one piece, at most `max`: a view, not a copy. */
+  view(position: Position, max: number): Uint8Array {
+    const chunk = this.#slots[Math.floor(position / CHUNK_LEN) % this.#slots.length];
+    if (chunk === undefined) return EMPTY;
+    const offset = position % CHUNK_LEN;
+    return chunk.subarray(offset, Math.min(CHUNK_LEN, offset + max));
+  }
+
+  slice(from: Position, to: Position): Uint8Array {
+    const out = new Uint8Array(to - from);
+    this.copy(from, out.length, out, 0);
+    return out;
+  }
+
+  /** Drops all that lies before `position`. */
+  release(position: Position): void {
+    const behind = Math.floor(position / CHUNK_LEN);
+    for (let n = Math.floor(this.start / CHUNK_LEN); n < behind; n++) {
+      const slot = n % this.#slots.length;
+      const chunk = this.#slots[slot];
+      this.#slots[slot] = undefined;
+      if (chunk !== undefined && this.#spare !== undefined && this.#spare.length < MAX_SPARE) this.#spare.push(chunk);
+    }
+    this.start = position;
+  }
+
+  /** Gives the memory back: nothing more will be written or read. */
+  dispose(): void {
+    this.#slots.fill(undefined);
+    this.start = this.end;
+  }
+
+  #chunkForWrite(position: Position): Uint8Array {
+    const slot = Math.floor(position / CHUNK_LEN) % this.#slots.length;
+    let chunk = this.#slots[slot];
+    if (chunk === undefined) {
+      chunk = this.#spare?.pop() ?? new Uint8Array(CHUNK_LEN);
+      this.#slots[slot] = chunk;
+    }
+    return chunk;
+  }
+}
+
+/** A window of `capacity` octets may begin and end inside a chunk, and overshoot by the window's granularity. */
+const slotsFor = (capacity: number): number => Math.ceil(capacity / CHUNK_LEN) + 2;

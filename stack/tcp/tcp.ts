@@ -1,0 +1,359 @@
+// The TCP layer of a host: segments are matched to connections and listeners, connections are opened, and events
+// are told when the call that caused them is over. What a connection does is in the files around it.
+
+import { checksumHolds, sumWords } from '../core/checksum.ts';
+import { Counters } from '../core/counters.ts';
+import type { Instant } from '../core/time.ts';
+import type { Timer, TimerQueue } from '../core/timer-queue.ts';
+import { NO_TRACE, type Trace } from '../core/trace.ts';
+import type { IcmpErrorReport, Ipv6Port, ReceivedPacket, UpperLayer, UpperVerdict } from '../ipv6/port.ts';
+import { type Address, UNSPECIFIED } from '../wire/address.ts';
+import { PROTOCOL, pseudoHeaderSum } from '../wire/ipv6.ts';
+import { type Seq, seq } from '../wire/seq.ts';
+import { parseTcpHeader, TCP_FLAG, type TcpHeader } from '../wire/tcp.ts';
+import type {
+  Connection,
+  ConnectOptions,
+  Endpoint,
+  ExpandedTcpOptions,
+  InstallOptions,
+  Listener,
+  ListenOptions,
+  OpenError,
+  TcpEnvironment,
+  TcpLayer,
+  TcpObserver,
+} from './api.ts';
+import { createCongestionControl } from './congestion/create.ts';
+import { TcpConnection, tcbOf } from './connection.ts';
+import { Demux } from './demux.ts';
+import { tellEvents } from './events.ts';
+import { onTimer } from './expiry.ts';
+import { freeze, nudge, resume, thaw } from './handoff.ts';
+import { acceptSyn, sendSyn } from './handshake.ts';
+import { icmpErrorArrives, quotedSegment } from './icmp.ts';
+import { secretsFor } from './isn.ts';
+import { DEFAULT_BACKLOG, DEFAULT_MSS, MAX_BACKLOG, MAX_CONNECTIONS } from './limits.ts';
+import { ListenerTable, TcpListener } from './listener.ts';
+import { expandOptions, mssToAdvertise, windowShiftFor } from './options.ts';
+import { PortSelector } from './ports.ts';
+import { resetUnmatched } from './reset.ts';
+import { endpointOf, restoreTcb } from './restore.ts';
+import { segmentArrives } from './segment-arrives.ts';
+import { output, refreshPath } from './send.ts';
+import type { ConnectionSnapshot } from './snapshot.ts';
+import { takeSnapshot } from './take-snapshot.ts';
+import { Tcb, type TcbLayer } from './tcb.ts';
+import { close, newIncarnation } from './time-wait.ts';
+import type { TimerKind } from './timers.ts';
+
+export class Tcp implements TcpLayer, UpperLayer, TcbLayer {
+  readonly ipv6: Ipv6Port;
+  readonly timers: TimerQueue;
+  readonly trace: Trace;
+  readonly observer: TcpObserver;
+  readonly counters = new Counters();
+  /** Asked before a segment that belongs to no connection is answered with a RST. */
+  onUnmatched: ((now: Instant, packet: ReceivedPacket, header: TcpHeader) => 'reset' | 'ignore') | undefined;
+  readonly #secret: Uint8Array;
+  readonly #demux: Demux;
+  readonly #listeners = new ListenerTable();
+  readonly #ports: PortSelector;
+  /** TCBs with events to tell, and how deep we are in calls that may cause more. */
+  readonly #pending: Tcb[] = [];
+  readonly #wakeUp: Timer;
+  #depth = 0;
+  #telling = false;
+
+  constructor(environment: TcpEnvironment) {
+    this.ipv6 = environment.ipv6;
+    this.timers = environment.timers;
+    this.trace = environment.trace ?? NO_TRACE;
+    this.observer = environment.observer ?? {};
+    this.#secret = environment.secret;
+    this.#demux = new Demux(environment.random.u32());
+    this.#ports = new PortSelector(environment.secret);
+    this.#wakeUp = environment.timers.timer((now) => this.#tell(now));
+    this.ipv6.register(PROTOCOL.tcp, this);
+  }
+
+  // --- from the application ------------------------------------------------------------------------------
+
+  listen(options: ListenOptions, accept: (now: Instant, connection: Connection) => void): Listener | OpenError {
+    const { address } = options;
+    if (address !== undefined && !this.ipv6.isLocal(address)) return 'address-not-available';
+    const port = options.port === 0 ? this.#freeListenPort() : options.port;
+    if (port === undefined || this.#listeners.has(address, port)) return 'address-in-use';
+    const backlog = Math.min(MAX_BACKLOG, Math.max(1, options.backlog ?? DEFAULT_BACKLOG));
+    const listener = new TcpListener(this.#listeners, { address, port, backlog }, expandOptions(options), accept);
+    this.#listeners.add(listener);
+    return listener;
+  }
+
+  connect(now: Instant, options: ConnectOptions): Connection | OpenError {
+    const { remote } = options;
+    const address = options.localAddress ?? this.ipv6.selectSource(remote.address);
+    if (address === undefined) return 'no-route';
+    if (!this.ipv6.isLocal(address)) return 'address-not-available';
+    const isFree = (port: number): boolean =>
+      this.#demux.find(address, port, remote.address, remote.port) === undefined;
+    const wanted = options.localPort ?? 0;
+    const unused = (port: number): boolean => isFree(port) && !this.#listeners.usesPort(port);
+    const port = wanted === 0 ? this.#ports.select({ address, port: 0 }, remote, unused) : wanted;
+    if (port === undefined || !isFree(port)) return 'address-in-use';
+    const tcb = this.#createTcb(now, { address, port }, remote, expandOptions(options));
+    this.#enter();
+    try {
+      sendSyn(tcb, now);
+      output(tcb, now);
+    } finally {
+      this.#leave();
+    }
+    return tcb.connection;
+  }
+
+  *connections(): IterableIterator<Connection> {
+    for (const tcb of this.#demux.all()) yield tcb.connection;
+  }
+
+  connectionsBetween(local: Address, remote: Address): Connection[] {
+    const between = (c: Connection): boolean => c.remote.address.equals(remote) && c.local.address.equals(local);
+    return [...this.connections()].filter(between);
+  }
+
+  // --- from IPv6 -------------------------------------------------------------------------------------------
+
+  input(now: Instant, packet: ReceivedPacket): UpperVerdict {
+    const header = this.#parse(packet);
+    if (header === undefined) return 'accepted';
+    this.#enter();
+    try {
+      this.#deliver(now, header, packet);
+    } finally {
+      this.#leave();
+    }
+    this.#tell(now);
+    return 'accepted';
+  }
+
+  icmpError(now: Instant, report: IcmpErrorReport): void {
+    const quoted = quotedSegment(report.quoted);
+    if (quoted === undefined) return;
+    const tcb = this.#demux.find(report.local, quoted.localPort, report.remote, quoted.remotePort);
+    if (tcb === undefined || tcb.silence !== 'none') return;
+    this.#enter();
+    try {
+      icmpErrorArrives(tcb, now, report, quoted);
+    } finally {
+      this.#leave();
+    }
+    this.#tell(now);
+  }
+
+  pathChanged(now: Instant, local: Address | undefined, remote: Address | undefined): void {
+    for (const tcb of this.#demux.all()) {
+      if (tcb.silence !== 'none') continue;
+      if (local !== undefined && !tcb.local.address.equals(local)) continue;
+      if (remote !== undefined && !tcb.remote.address.equals(remote)) continue;
+      refreshPath(tcb, now);
+    }
+  }
+
+  // --- handoff ---------------------------------------------------------------------------------------------
+
+  onDrained(connection: Connection, handler: ((now: Instant) => void) | undefined): void {
+    tcbOf(connection).onDrained = handler;
+  }
+
+  freeze(now: Instant, connection: Connection): void {
+    freeze(tcbOf(connection), now);
+  }
+
+  thaw(now: Instant, connection: Connection): void {
+    thaw(tcbOf(connection), now);
+  }
+
+  snapshot(now: Instant, connection: Connection): ConnectionSnapshot {
+    const tcb = tcbOf(connection);
+    if (tcb.silence === 'none') throw new Error('TCP: a snapshot of a connection that is not frozen');
+    return takeSnapshot(tcb, now);
+  }
+
+  copySendBuffer(connection: Connection, from: number): { readonly offset: number; readonly bytes: Uint8Array } {
+    const { sendBuffer } = tcbOf(connection);
+    const offset = Math.min(Math.max(from, sendBuffer.start), sendBuffer.end);
+    return { offset, bytes: sendBuffer.slice(offset, sendBuffer.end) };
+  }
+
+  forget(connection: Connection): void {
+    const tcb = tcbOf(connection);
+    tcb.timers.cancelAll();
+    tcb.pendingEvents = 0;
+    tcb.listener?.halfOpen.delete(tcb);
+    tcb.state = 'CLOSED';
+    this.#demux.remove(tcb);
+  }
+
+  install(now: Instant, snapshot: ConnectionSnapshot, options: InstallOptions): Connection | OpenError {
+    const local = endpointOf(snapshot.local);
+    const remote = endpointOf(snapshot.remote);
+    if (!this.ipv6.isLocal(local.address)) return 'address-not-available';
+    if (this.#demux.find(local.address, local.port, remote.address, remote.port) !== undefined) return 'address-in-use';
+    const path = this.ipv6.path(now, local.address, remote.address);
+    const tcb = restoreTcb(this, now, snapshot, path, options);
+    tcb.connection = new TcpConnection(tcb);
+    this.#demux.add(tcb);
+    return tcb.connection;
+  }
+
+  resume(now: Instant, connection: Connection): void {
+    resume(tcbOf(connection), now);
+  }
+
+  nudge(now: Instant, connection: Connection): void {
+    nudge(tcbOf(connection), now);
+  }
+
+  // --- from connections ------------------------------------------------------------------------------------
+
+  timerExpired(tcb: Tcb, now: Instant, kind: TimerKind): void {
+    this.#enter();
+    try {
+      onTimer(tcb, now, kind);
+    } finally {
+      this.#leave();
+    }
+    this.#tell(now);
+  }
+
+  eventsPending(tcb: Tcb, now: Instant): void {
+    this.#pending.push(tcb);
+    // A call from above: its events are told at the next turn of the timers, which is now.
+    if (this.#depth === 0 && !this.#telling) this.#wakeUp.set(now);
+  }
+
+  gone(tcb: Tcb): void {
+    this.#demux.remove(tcb);
+  }
+
+  // --- inside ----------------------------------------------------------------------------------------------
+
+  /** The header of a segment that is whole and may be answered; counts why there is none. */
+  #parse(packet: ReceivedPacket): TcpHeader | undefined {
+    const { source, destination, bytes, start, end } = packet;
+    if (destination.isMulticast || source.isMulticast || source.isUnspecified) {
+      this.counters.bump('address'); // RFC 9293 3.9.2.3
+      return undefined;
+    }
+    const header = parseTcpHeader(bytes, start, end);
+    if (!header.ok) {
+      this.counters.bump('malformed');
+      return undefined;
+    }
+    if (packet.checksumValid) return header.value;
+    const sum = sumWords(bytes, start, end, pseudoHeaderSum(source, destination, PROTOCOL.tcp, end - start));
+    if (checksumHolds(sum)) return header.value;
+    this.counters.bump('checksum');
+    return undefined;
+  }
+
+  #deliver(now: Instant, header: TcpHeader, packet: ReceivedPacket): void {
+    const tcb = this.#demux.find(packet.destination, header.destinationPort, packet.source, header.sourcePort);
+    if (tcb === undefined) {
+      this.#toListener(now, header, packet, undefined);
+      return;
+    }
+    if (tcb.silence !== 'none') {
+      this.counters.bump('frozen');
+      return;
+    }
+    const reopened = newIncarnation(tcb, header);
+    if (reopened !== undefined && this.#listeners.find(packet.destination, header.destinationPort) !== undefined) {
+      close(tcb, now);
+      this.#toListener(now, header, packet, reopened);
+      return;
+    }
+    segmentArrives(tcb, now, header, packet);
+  }
+
+  /** RFC 9293 3.10.7.2, and 3.10.7.1 where nobody listens. `isn`: the new incarnation of a connection starts there. */
+  #toListener(now: Instant, header: TcpHeader, packet: ReceivedPacket, isn: Seq | undefined): void {
+    const listener = this.#listeners.find(packet.destination, header.destinationPort);
+    const isSyn = (header.flags & (TCP_FLAG.syn | TCP_FLAG.ack | TCP_FLAG.rst)) === TCP_FLAG.syn;
+    if (listener === undefined || (header.flags & TCP_FLAG.ack) !== 0) {
+      if (this.onUnmatched?.(now, packet, header) !== 'ignore') resetUnmatched(this.ipv6, now, packet, header);
+      return;
+    }
+    if (!isSyn) return;
+    if (listener.halfOpen.size >= listener.backlog || this.#demux.size >= MAX_CONNECTIONS) {
+      this.counters.bump('backlog');
+      return;
+    }
+    const local = { address: packet.destination, port: header.destinationPort };
+    const remote = { address: packet.source, port: header.sourcePort };
+    const tcb = this.#createTcb(now, local, remote, listener.options, { listener, irs: header.seq, isn });
+    listener.halfOpen.add(tcb);
+    acceptSyn(tcb, now, header, packet);
+    output(tcb, now);
+  }
+
+  #createTcb(
+    now: Instant,
+    local: Endpoint,
+    remote: Endpoint,
+    options: ExpandedTcpOptions,
+    passive?: { readonly listener: TcpListener; readonly irs: Seq; readonly isn: Seq | undefined },
+  ): Tcb {
+    const path = this.ipv6.path(now, local.address, remote.address);
+    const { isn, timestampOffset } = secretsFor(this.#secret, now, local, remote);
+    const tcb = new Tcb(this, now, {
+      local,
+      remote,
+      options,
+      passive: passive !== undefined,
+      path,
+      congestion: createCongestionControl(options.congestion, DEFAULT_MSS),
+      iss: passive?.isn ?? isn,
+      irs: passive?.irs ?? seq(0),
+      receiveShift: windowShiftFor(options.receiveBuffer),
+      advertisedMss: mssToAdvertise(path),
+      timestampOffset,
+    });
+    tcb.connection = new TcpConnection(tcb);
+    tcb.listener = passive?.listener;
+    this.#demux.add(tcb);
+    return tcb;
+  }
+
+  #freeListenPort(): number | undefined {
+    const inUse = new Set<number>();
+    for (const connection of this.connections()) inUse.add(connection.local.port);
+    const nowhere = { address: UNSPECIFIED, port: 0 };
+    return this.#ports.select(nowhere, nowhere, (port) => !inUse.has(port) && !this.#listeners.usesPort(port));
+  }
+
+  #enter(): void {
+    this.#depth += 1;
+  }
+
+  #leave(): void {
+    this.#depth -= 1;
+  }
+
+  /** Tells what is pending, and what the owners' answers cause, unless a call further out will do it. */
+  #tell(now: Instant): void {
+    if (this.#depth > 0 || this.#telling || this.#pending.length === 0) return;
+    this.#telling = true;
+    let told = 0;
+    try {
+      for (let tcb = this.#pending[told]; tcb !== undefined; tcb = this.#pending[told]) {
+        told += 1;
+        if (tcb.silence !== 'frozen') tellEvents(tcb, now); // thaw() comes back to it
+      }
+    } finally {
+      this.#telling = false;
+      this.#pending.splice(0, told);
+      if (this.#pending.length > 0) this.#wakeUp.set(now); // an owner threw
+    }
+  }
+}

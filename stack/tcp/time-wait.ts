@@ -1,0 +1,49 @@
+// The two ways in which a connection ends: in TIME-WAIT (RFC 9293 3.6) and in CLOSED.
+
+import { after, type Instant } from '../core/time.ts';
+import { type Seq, seqAdd } from '../wire/seq.ts';
+import { TCP_FLAG, type TcpHeader } from '../wire/tcp.ts';
+import type { ConnectionError } from './api.ts';
+import { EVENT, raise } from './events.ts';
+import { positionOf, seqAt } from './position.ts';
+import { transition } from './state.ts';
+import type { Tcb } from './tcb.ts';
+
+/** Our FIN is acknowledged and the peer's is here: wait 2 MSL for its retransmissions. */
+export function enterTimeWait(tcb: Tcb, now: Instant): void {
+  transition(tcb, now, 'TIME-WAIT');
+  tcb.timers.cancelAll();
+  tcb.timers.timeWait.set(after(now, tcb.options.timeWait));
+  tcb.sendBuffer.dispose();
+  raise(tcb, now, EVENT.closed);
+}
+
+/** The connection is over and leaves the table. What has been received can still be read. */
+export function close(tcb: Tcb, now: Instant, error?: ConnectionError): void {
+  if (tcb.state === 'CLOSED') return;
+  const told = tcb.state === 'TIME-WAIT';
+  transition(tcb, now, 'CLOSED');
+  tcb.timers.cancelAll();
+  tcb.sendBuffer.dispose();
+  tcb.listener?.halfOpen.delete(tcb);
+  tcb.layer.gone(tcb);
+  if (told) return;
+  tcb.error = error;
+  raise(tcb, now, EVENT.closed);
+}
+
+/** How far beyond the old connection's numbers the new one begins. */
+const ISN_MARGIN = 65_536;
+
+/**
+ * RFC 9293 3.10.7.4 and RFC 6191: a SYN in TIME-WAIT that can only belong to a new connection, by its timestamp
+ * or by its sequence number. Gives the number from which our new ISN has to start.
+ */
+export function newIncarnation(tcb: Tcb, header: TcpHeader): Seq | undefined {
+  if (tcb.state !== 'TIME-WAIT' || (header.flags & ~(TCP_FLAG.ece | TCP_FLAG.cwr)) !== TCP_FLAG.syn) return undefined;
+  const { timestamp } = header.options;
+  const newer = tcb.ts.on && timestamp !== undefined && ((timestamp.value - tcb.ts.recent) | 0) > 0;
+  const above = positionOf(tcb.rcv.irs, tcb.rcv.nxt, header.seq) > tcb.rcv.nxt;
+  if (!newer && !above) return undefined;
+  return seqAdd(seqAt(tcb.snd.iss, tcb.snd.nxt), ISN_MARGIN);
+}

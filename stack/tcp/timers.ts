@@ -1,0 +1,52 @@
+// The timers of one connection. They can all be stopped at once with what is left of each (a frozen connection)
+// and set going again, here or on another node.
+
+import { after, type Duration, elapsed, type Instant, NEVER } from '../core/time.ts';
+import type { Timer, TimerQueue } from '../core/timer-queue.ts';
+
+export const TIMER_KINDS = ['retransmit', 'probe', 'delayedAck', 'keepAlive', 'timeWait', 'userTimeout'] as const;
+export type TimerKind = (typeof TIMER_KINDS)[number];
+
+/** What is left of each timer that is set, in microseconds. */
+export type TimerAges = Readonly<Partial<Record<TimerKind, number>>>;
+
+export class ConnectionTimers {
+  readonly retransmit: Timer;
+  /** Zero-window probe, and the override of the sender's silly window avoidance. */
+  readonly probe: Timer;
+  readonly delayedAck: Timer;
+  readonly keepAlive: Timer;
+  readonly timeWait: Timer;
+  readonly userTimeout: Timer;
+
+  constructor(queue: TimerQueue, expired: (now: Instant, kind: TimerKind) => void) {
+    const timer = (kind: TimerKind): Timer => queue.timer((now) => expired(now, kind));
+    this.retransmit = timer('retransmit');
+    this.probe = timer('probe');
+    this.delayedAck = timer('delayedAck');
+    this.keepAlive = timer('keepAlive');
+    this.timeWait = timer('timeWait');
+    this.userTimeout = timer('userTimeout');
+  }
+
+  cancelAll(): void {
+    for (const kind of TIMER_KINDS) this[kind].cancel();
+  }
+
+  /** What is left of each; the timers run on. */
+  ages(now: Instant): TimerAges {
+    const ages: Partial<Record<TimerKind, number>> = {};
+    for (const kind of TIMER_KINDS) {
+      const { deadline } = this[kind];
+      if (deadline !== NEVER) ages[kind] = Math.max(0, elapsed(now, deadline));
+    }
+    return ages;
+  }
+
+  start(now: Instant, ages: TimerAges): void {
+    for (const kind of TIMER_KINDS) {
+      const left = ages[kind];
+      if (left !== undefined) this[kind].set(after(now, left as Duration));
+    }
+  }
+}

@@ -1,0 +1,42 @@
+// The receive window: what is advertised (RFC 9293 3.8.6, with the receiver's silly window avoidance of
+// 3.8.6.2.2) and when its opening is worth a segment of its own. The right edge never moves left.
+
+import type { Tcb } from './tcb.ts';
+
+/** Octets of the buffer that neither hold data in order nor wait for the application. */
+const freeSpace = (tcb: Tcb): number => tcb.receiveBuffer.capacity - (tcb.receiveBuffer.end - tcb.rcv.read);
+
+/** RCV.WND. */
+export const receiveWindow = (tcb: Tcb): number => Math.max(0, tcb.rcv.edge - tcb.rcv.nxt);
+
+/** The window that may be offered now. */
+function windowToOffer(tcb: Tcb): number {
+  const current = receiveWindow(tcb);
+  const free = freeSpace(tcb);
+  const step = Math.min(tcb.receiveBuffer.capacity / 2, Math.max(1, tcb.rcv.mss));
+  return free - current >= step ? free : current;
+}
+
+/** The window field of a segment that leaves now; moves the right edge to what it says. */
+export function advertiseWindow(tcb: Tcb, syn: boolean): number {
+  const { rcv } = tcb;
+  // RFC 7323 2.2: never scaled in a SYN.
+  const unit = syn ? 1 : 2 ** rcv.shift;
+  const current = receiveWindow(tcb);
+  const offer = windowToOffer(tcb);
+  let field = Math.floor(offer / unit);
+  // Rounding down must not pull the edge back (RFC 7323 2.4), and rounding up must not outgrow the buffer.
+  if (field * unit < current && rcv.nxt + (field + 1) * unit < rcv.read + tcb.receiveBuffer.capacity + unit) field += 1;
+  field = Math.min(0xffff, field);
+  rcv.edge = Math.max(rcv.edge, rcv.nxt + field * unit);
+  return field;
+}
+
+/** After a read: is the window so much larger now that the peer should be told at once? */
+export function windowUpdateDue(tcb: Tcb): boolean {
+  const current = receiveWindow(tcb);
+  const gain = windowToOffer(tcb) - current;
+  const { capacity } = tcb.receiveBuffer;
+  if (gain >= capacity / 2) return true;
+  return gain >= 2 * tcb.rcv.mss && current <= capacity / 4;
+}

@@ -4,9 +4,9 @@
 // alone. ControlChannel is the place where mutual TLS goes.
 
 import type { Counters } from '../core/counters.ts';
-import { after, type Duration, type Instant, milliseconds, seconds } from '../core/time.ts';
+import { after, type Duration, type Instant, microseconds, milliseconds, seconds } from '../core/time.ts';
 import type { Timer, TimerQueue } from '../core/timer-queue.ts';
-import { decodeMessage, encodeMessage, frameLength, type HandoffMessage } from '../handoff/messages.ts';
+import { decodeMessage, encodeMessage, frameLength, type HandoffMessage, MAX_FRAME } from '../handoff/messages.ts';
 import type { Connection, Listener, TcpLayer } from '../tcp/api.ts';
 import type { Address } from '../wire/address.ts';
 import { FrameReader } from './frame-reader.ts';
@@ -41,6 +41,8 @@ const LAST_REDIAL: Duration = seconds(5);
 const KEEPALIVE: Duration = seconds(15);
 const USER_TIMEOUT: Duration = seconds(20);
 const BUFFER = 4 * 1024 * 1024;
+/** In front of each frame's body. */
+const LENGTH_OCTETS = 4;
 
 export interface ControlOptions {
   readonly tcp: TcpLayer;
@@ -63,7 +65,8 @@ const CONNECTION_OPTIONS = {
 export class PlainControlChannel implements ControlChannel {
   readonly #o: ControlOptions;
   readonly #outgoing = new Map<string, Outgoing>();
-  readonly #incoming = new Set<Connection>();
+  /** The connection that each other member sends on: the latest it has opened. */
+  readonly #incoming = new Map<string, Connection>();
   readonly #listener: Listener;
 
   /** Throws when the control port is taken. */
@@ -98,7 +101,7 @@ export class PlainControlChannel implements ControlChannel {
   close(now: Instant): void {
     this.#listener.close(now);
     for (const outgoing of this.#outgoing.values()) outgoing.close(now);
-    for (const connection of this.#incoming) connection.abort(now);
+    for (const connection of [...this.#incoming.values()]) connection.abort(now);
   }
 
   #accepted(now: Instant, connection: Connection): void {
@@ -109,15 +112,17 @@ export class PlainControlChannel implements ControlChannel {
       return;
     }
     const reader = new FrameReader(frameLength);
-    this.#incoming.add(connection);
+    // A member that opens another has lost the one before: what that one holds back is void.
+    this.#incoming.get(peer.name)?.abort(now);
+    this.#incoming.set(peer.name, connection);
     const broken = (at: Instant) => {
-      this.#incoming.delete(connection);
+      if (this.#incoming.get(peer.name) === connection) this.#incoming.delete(peer.name);
       this.#o.handlers.down(at, peer.name);
     };
     const readable = (at: Instant): void => {
       for (let bytes = connection.read(at); bytes !== undefined; bytes = connection.read(at)) reader.push(bytes);
       for (let frame = reader.next(); frame !== undefined; frame = reader.next()) {
-        const message = frame.ok ? decodeMessage(frame.value.subarray(4)) : frame;
+        const message = frame.ok ? decodeMessage(frame.value.subarray(LENGTH_OCTETS)) : frame;
         if (!message.ok) {
           // A member that talks nonsense (or another version) is not talked to.
           this.#o.counters.bump('control-malformed');
@@ -155,7 +160,7 @@ class Outgoing {
 
   get latency(): Duration | undefined {
     const rtt = this.#connection?.info.minRtt;
-    return rtt === undefined ? undefined : ((rtt / 2) as Duration);
+    return rtt === undefined ? undefined : microseconds(rtt / 2);
   }
 
   dial(now: Instant): void {
@@ -180,6 +185,11 @@ class Outgoing {
   }
 
   send(now: Instant, frame: Uint8Array): void {
+    if (frame.length > LENGTH_OCTETS + MAX_FRAME) {
+      // The other side would break the connection, and with it every handoff on it.
+      this.#o.counters.bump('control-frame-too-long');
+      return;
+    }
     if (this.#queued + frame.length > MAX_BACKLOG) {
       this.#o.counters.bump('control-backlog-full');
       return;

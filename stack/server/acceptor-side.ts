@@ -9,7 +9,7 @@ import type { CorrespondentSnapshot, MobileNodeLayer } from '../mobility/api.ts'
 import type { Connection, InstallOptions, TcpLayer } from '../tcp/api.ts';
 import { decodeSnapshot, withSendBuffer } from '../tcp/snapshot.ts';
 import type { Address } from '../wire/address.ts';
-import type { HandoffApp } from './app-contract.ts';
+import type { HandoffApp, Refusal } from './app-contract.ts';
 import type { PacketGate } from './packet-gate.ts';
 
 export interface AcceptorSideOptions {
@@ -64,21 +64,26 @@ export class AcceptorSide implements AcceptorActions {
   }
 
   install(now: Instant, connections: readonly ConnectionState[], copied: CopiedBuffers): void {
-    const restoring: Promise<string | undefined>[] = [];
-    for (const state of connections) {
-      const refusal = this.#installOne(now, state, copied);
-      if (typeof refusal === 'string') return this.#o.acceptor().failed(now, refusal);
-      if (refusal !== undefined) restoring.push(refusal);
-    }
     const { acceptor, clock } = this.#o;
-    if (restoring.length === 0) return acceptor().installed(now);
-    Promise.all(restoring).then(
-      (refusals) => {
-        const refusal = refusals.find((r) => r !== undefined);
-        if (refusal === undefined) acceptor().installed(clock.now());
-        else acceptor().failed(clock.now(), refusal);
-      },
-      (error: unknown) => acceptor().failed(clock.now(), error instanceof Error ? error.message : String(error)),
+    const waiting: Promise<Refusal | undefined>[] = [];
+    let refusal: Refusal | undefined;
+    try {
+      for (const state of connections) {
+        const answer = this.#installOne(now, state, copied);
+        if (answer instanceof Promise) waiting.push(answer);
+        else refusal = answer;
+        if (refusal !== undefined) break;
+      }
+    } catch (error: unknown) {
+      refusal = messageOf(error);
+    }
+    if (refusal !== undefined) acceptor().failed(now, refusal);
+    else if (waiting.length === 0) acceptor().installed(now);
+    // After a failure too: no promise may reject unheard. The acceptor knows when an answer comes too late.
+    if (waiting.length === 0) return;
+    Promise.all(waiting).then(
+      (answers) => this.#restored(clock.now(), answers),
+      (error: unknown) => acceptor().failed(clock.now(), messageOf(error)),
     );
   }
 
@@ -116,7 +121,15 @@ export class AcceptorSide implements AcceptorActions {
   }
 
   finished(now: Instant, outcome: AcceptorOutcome): void {
+    // A member remembers its handoffs, but not the connections they brought.
+    this.#installed.length = 0;
     this.#o.finished(now, outcome);
+  }
+
+  #restored(now: Instant, answers: readonly (Refusal | undefined)[]): void {
+    const refusal = answers.find((answer) => answer !== undefined);
+    if (refusal === undefined) this.#o.acceptor().installed(now);
+    else this.#o.acceptor().failed(now, refusal);
   }
 
   /** A reason when it cannot be done; a promise of one where the app takes its time; undefined when all is well. */
@@ -124,7 +137,7 @@ export class AcceptorSide implements AcceptorActions {
     now: Instant,
     state: ConnectionState,
     copied: CopiedBuffers,
-  ): string | Promise<string | undefined> | undefined {
+  ): Refusal | Promise<Refusal | undefined> | undefined {
     const decoded = decodeSnapshot(state.tcb);
     if (!decoded.ok) return decoded.reason;
     const app = this.#o.appOf(state.localPort);
@@ -156,3 +169,5 @@ function isBetween(
 }
 
 const isRecord = (value: unknown): value is { readonly state?: unknown } => typeof value === 'object' && value !== null;
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

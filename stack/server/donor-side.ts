@@ -4,7 +4,13 @@
 import type { Clock, Duration, Instant } from '../core/time.ts';
 import { ZERO } from '../core/time.ts';
 import { type DonorActions, type DonorOutcome, tailOf } from '../handoff/donor.ts';
-import type { ConnectionName, ConnectionState, HandoffId, HandoffMessage } from '../handoff/messages.ts';
+import {
+  type ConnectionName,
+  type ConnectionState,
+  encodeValue,
+  type HandoffId,
+  type HandoffMessage,
+} from '../handoff/messages.ts';
 import type { CorrespondentSnapshot, MobileNodeLayer } from '../mobility/api.ts';
 import type { Connection, TcpLayer } from '../tcp/api.ts';
 import { encodeSnapshot, withoutSendBuffer } from '../tcp/snapshot.ts';
@@ -42,6 +48,7 @@ export class DonorSide implements DonorActions {
   /** Connections whose app has been asked to stop writing. */
   readonly #quiet = new Set<Connection>();
   #tail: Duration = ZERO;
+  #ended = false;
 
   constructor(options: DonorSideOptions) {
     this.#o = options;
@@ -63,24 +70,19 @@ export class DonorSide implements DonorActions {
     return this.#connections().every((connection) => connection.unacknowledged === 0);
   }
 
+  /** Asks every app that has given no state yet; anew when the last has answered, for connections have come since. */
   save(now: Instant): void {
-    const waiting: Promise<void>[] = [];
-    for (const connection of this.#connections()) {
-      const app = this.#appOf(connection);
-      if (app === undefined) continue;
-      // A connection that has come since the others went quiet.
-      if (!this.#quiet.has(connection)) {
-        app.quiesce(now, connection);
-        this.#quiet.add(connection);
-      }
-      const state = app.save(now, connection);
-      if (state instanceof Promise) waiting.push(state.then((value) => void this.#states.set(connection, value)));
-      else this.#states.set(connection, state);
-    }
+    if (this.#ended) return; // an app that took too long must not stop others now
     const { donor, clock } = this.#o;
+    const waiting: Promise<void>[] = [];
+    try {
+      for (const connection of this.#connections()) this.#saveOne(now, connection, waiting);
+    } catch (error: unknown) {
+      waiting.push(Promise.reject(error)); // beside those that wait already: none may reject unheard
+    }
     if (waiting.length === 0) return donor().saved(now);
     Promise.all(waiting).then(
-      () => donor().saved(clock.now()),
+      () => this.save(clock.now()),
       (error: unknown) => donor().failed(clock.now(), `the app gave no state: ${messageOf(error)}`),
     );
   }
@@ -152,7 +154,26 @@ export class DonorSide implements DonorActions {
   }
 
   finished(now: Instant, outcome: DonorOutcome): void {
+    this.#ended = true;
     this.#o.finished(now, outcome);
+  }
+
+  #saveOne(now: Instant, connection: Connection, waiting: Promise<void>[]): void {
+    const app = this.#appOf(connection);
+    if (app === undefined || this.#states.has(connection)) return;
+    if (!this.#quiet.has(connection)) {
+      app.quiesce(now, connection);
+      this.#quiet.add(connection);
+    }
+    const state = app.save(now, connection);
+    if (state instanceof Promise) waiting.push(state.then((value) => this.#keep(connection, value)));
+    else this.#keep(connection, state);
+  }
+
+  /** What CBOR cannot carry has to be known here: after the freeze it would be too late. */
+  #keep(connection: Connection, state: unknown): void {
+    encodeValue(state);
+    this.#states.set(connection, state);
   }
 
   #connections(): Connection[] {

@@ -233,6 +233,7 @@ export class Member {
     if (!correspondent.client.equals(client)) return refuse('the correspondent state is of another client');
     if (epoch <= (this.#epochs.get(client.key) ?? 0)) return refuse(`epoch ${epoch} of this client is past`);
     if (this.#incoming(client) !== undefined) return refuse('the client is just coming in');
+    if (this.#serves(client)) return refuse('this node has connections of the client itself');
     if (!this.#makeRoom()) return refuse('too many handoffs at the same time');
     const { tcp, clock, timers, install } = this.#o;
     const { mobile } = this;
@@ -286,6 +287,11 @@ export class Member {
       if (acceptor.client.equals(client) && acceptor.phase !== 'done' && acceptor.phase !== 'failed') return acceptor;
     }
     return undefined;
+  }
+
+  /** Ours, or not given away for good yet: another's claim to hand it over cannot be true, or comes too early. */
+  #serves(client: Address): boolean {
+    return this.#o.tcp.connectionsBetween(this.mobile.homeAddress, client).some((c) => c.state !== 'CLOSED');
   }
 
   #makeRoom(): boolean {

@@ -131,10 +131,10 @@ export class MobilityDispatch {
     sendMobility(this.#environment, now, { source, destination, message });
   }
 
-  /** RFC 2473 3.3. A tunnel within a tunnel is not for us: one level is what mobility uses. */
+  /** RFC 2473 3.3. No role's tunnel comes out of another one: its ends would be home addresses, which accepts() denies. */
   #tunnelInput(now: Instant, packet: ReceivedPacket): UpperVerdict {
     const inner = innerPacketOf(packet);
-    if (inner === undefined || packet.tunnel !== undefined) return this.#drop('tunnel-malformed');
+    if (inner === undefined) return this.#drop('tunnel-malformed');
     const outer = { source: packet.wireSource, destination: packet.wireDestination };
     if (!this.#tunnelEnds.some((end) => end.accepts(outer, inner.header))) return this.#drop('tunnel-refused');
     this.#environment.ipv6.inject(now, inner.bytes, outer);

@@ -192,6 +192,14 @@ describe('another member', () => {
     expect(story(group.echo())).toEqual(['c>b echo-request', 'b>c echo-reply']);
   });
 
+  test('a plain client stays one at the member that takes it over', () => {
+    const group = registered({ plainClient: true });
+    group.a.optimize(group.now, CLIENT);
+    group.pass(seconds(1));
+    group.b.importCorrespondent(group.now, group.a.exportCorrespondent(group.now, CLIENT));
+    expect(group.b.stateOf(CLIENT)).toBe('refused');
+  });
+
   test('useRoute direct: data behind the update leaves from the care-of address before the acknowledgement', () => {
     const group = bound();
     const snapshot = group.a.exportCorrespondent(group.now, CLIENT);
@@ -207,7 +215,7 @@ describe('another member', () => {
     expect(story(group.echo())).toEqual(expect.arrayContaining(['c>b echo-request', 'b>c echo-reply']));
   });
 
-  test('RFC 6275 11.3.6: Binding Error 1 makes an outstanding update go again at once, three a second at most', () => {
+  test('RFC 6275 12: an acceptor whose updates are lost sends three a second at most', () => {
     const group = bound();
     const snapshot = group.a.exportCorrespondent(group.now, CLIENT);
     group.b.runTests(group.now, CLIENT, { home: false, careOf: true });

@@ -308,6 +308,15 @@ describe('tests', () => {
     expect(w.events.filter((event) => event.startsWith('relay'))).toEqual(['relayHomeTest 9']);
   });
 
+  test('RFC 6275 11.6.2: a HoT that did not come through a tunnel is ignored', () => {
+    const w = registered();
+    const cookies = testing(w);
+    careOfTest(w, cookies.careOf);
+    const message = { kind: 'home-test', nonceIndex: 1, cookie: cookies.home, token: HOME_TOKEN, options: [] } as const;
+    w.host.give(mobilityPacket({ source: CLIENT, destination: CARE_OF, route: HOME }, message));
+    expect(w.node.hasTokens(w.host.now, CLIENT)).toBe(false);
+  });
+
   test('a HoT relayed by a member counts', () => {
     const w = registered();
     const cookies = testing(w);
@@ -403,6 +412,14 @@ describe('binding a client', () => {
     const bytes = mobilityBytes(ackMessage({ sequence, status }, []));
     const sent = w.host.give(mobilityPacket({ source: CLIENT, destination: CARE_OF, route: HOME }, bytes));
     expect(sent.map((p) => (p.inner ?? p).mobility?.kind)).toEqual(kinds);
+  });
+
+  test('RFC 6275 11.7.3: an unsigned status 136 to 138 for another update than the outstanding one is ignored', () => {
+    const w = registered();
+    const sequence = sequenceOf(updating(w));
+    const bytes = mobilityBytes(ackMessage({ sequence: (sequence + 1) & 0xffff, status: 138 }, []));
+    expect(w.host.give(mobilityPacket({ source: CLIENT, destination: CARE_OF, route: HOME }, bytes))).toEqual([]);
+    expect(w.node.stateOf(CLIENT)).toBe('updating');
   });
 
   test('RFC 6275 11.7.3: on another refusal the client is served through the home agent', () => {

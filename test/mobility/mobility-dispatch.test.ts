@@ -60,10 +60,11 @@ describe('hostile octets', () => {
   });
 
   test('a tunnel within a tunnel is dropped', () => {
-    const inner = tunnelPacket(HOME_AGENT, SELF, echoRequest({ source: PEER, destination: HOME }));
+    const echo = echoRequest({ source: PEER, destination: HOME });
     const host = everything();
-    expect(host.give(tunnelPacket(HOME_AGENT, SELF, inner))).toEqual([]);
+    expect(host.give(tunnelPacket(HOME_AGENT, SELF, tunnelPacket(HOME_AGENT, HOME, echo)))).toEqual([]);
     expect(host.dispatch.counters.get('tunnel-refused')).toBe(1);
+    expect(host.give(tunnelPacket(HOME_AGENT, SELF, echo))).not.toEqual([]);
   });
 });
 

@@ -51,7 +51,7 @@ export function emitRange(
     destinationPort: tcb.remote.port,
     seq: seqAt(tcb.snd.iss, start),
     ack: tcb.state === 'SYN-SENT' ? seq(0) : seqAt(tcb.rcv.irs, tcb.rcv.nxt),
-    flags: flagsOf(tcb, syn, end, textStart + length, length),
+    flags: flagsOf(tcb, start, end, length),
     window: advertiseWindow(tcb, syn),
     options: syn ? synOptions(tcb, now) : segmentOptions(tcb, now),
   };
@@ -67,12 +67,14 @@ export function sendAck(tcb: Tcb, now: Instant): void {
   emitRange(tcb, now, tcb.snd.nxt, tcb.snd.nxt, false);
 }
 
-function flagsOf(tcb: Tcb, syn: boolean, end: Position, textEnd: Position, length: number): number {
+function flagsOf(tcb: Tcb, start: Position, end: Position, length: number): number {
   let flags = tcb.state === 'SYN-SENT' ? 0 : TCP_FLAG.ack;
-  if (syn) flags |= TCP_FLAG.syn;
-  if (tcb.finQueued && end > tcb.sendBuffer.end) flags |= TCP_FLAG.fin;
+  if (start === end) return flags;
+  const textEnd = tcb.sendBuffer.end;
+  if (start === SYN_POSITION) flags |= TCP_FLAG.syn;
+  if (tcb.finQueued && end > textEnd) flags |= TCP_FLAG.fin;
   // RFC 9293 3.9.1.2: all that is written is pushed; the flag marks where the buffer ran empty.
-  if (length > 0 && textEnd === tcb.sendBuffer.end) flags |= TCP_FLAG.psh;
+  if (length > 0 && end >= textEnd) flags |= TCP_FLAG.psh;
   return flags;
 }
 

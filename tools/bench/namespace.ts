@@ -78,6 +78,10 @@ export function addNamespace(name: string): string {
   return name;
 }
 
+export function removeNamespace(name: string): void {
+  execFileSync('ip', ['netns', 'delete', name], { stdio: 'pipe' });
+}
+
 /** Set for a program that runs in namespaces of its own. */
 const INSIDE = 'HOMEPORT_ISOLATED';
 

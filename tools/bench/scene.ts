@@ -8,7 +8,15 @@ import { MonotonicClock } from '../../tun/clock.ts';
 import { TimerDriver } from '../../tun/timer-driver.ts';
 import { openTun } from '../../tun/tun-device.ts';
 import { Router } from '../lab/router.ts';
-import { createTopology, LAB_MTU, NODE_DEVICE, type PathConditions, siteNamed, WAN_DEVICE } from '../lab/topology.ts';
+import {
+  createTopology,
+  describePaths,
+  LAB_MTU,
+  NODE_DEVICE,
+  type PathConditions,
+  siteNamed,
+  WAN_DEVICE,
+} from '../lab/topology.ts';
 import { LiveHost, type LiveHostOptions } from '../live-host.ts';
 import { ipIn, sysctlIn } from './namespace.ts';
 
@@ -45,6 +53,8 @@ export function directScene(netns: string, options: SceneOptions = {}): Scene {
 }
 
 export interface WanScene extends Scene {
+  /** The path, as people read it. */
+  readonly description: string;
   /** What the router did to the packets on their way. */
   readonly statistics: { readonly toKernel: LinkStatistics; readonly toStack: LinkStatistics };
 }
@@ -59,6 +69,7 @@ export function wanScene(near: string, far: string, options: WanOptions): WanSce
   const { path, seed, ...rest } = options;
   const whole = createTopology({ overrides: [{ pairs: 'all', change: path }], seed });
   const [stackSite, kernelSite] = [siteNamed(whole, 'a'), siteNamed(whole, 'c')];
+  const topology = { ...whole, sites: [stackSite, kernelSite] };
   const clock = new MonotonicClock();
   const timers = new TimerQueue();
   const wan = (netns: string) => openTun({ name: WAN_DEVICE, netns, mtu: LAB_MTU, offloads: 'none', clock });
@@ -66,7 +77,7 @@ export function wanScene(near: string, far: string, options: WanOptions): WanSce
     ['a', wan(near)],
     ['c', wan(far)],
   ]);
-  const router = new Router({ topology: { ...whole, sites: [stackSite, kernelSite] }, timers, devices });
+  const router = new Router({ topology, timers, devices });
   const driver = new TimerDriver(timers, clock);
   sysctlIn(near, { 'ipv6/conf/all/forwarding': 1 });
   for (const netns of [near, far]) ipIn(netns, 'route', 'add', '::/0', 'dev', WAN_DEVICE);
@@ -82,6 +93,7 @@ export function wanScene(near: string, far: string, options: WanOptions): WanSce
     stackAddress: stackSite.node,
     kernelAddress: kernelSite.kernel,
     kernelNetns: far,
+    description: describePaths(topology).join('; '),
     statistics: { toKernel: statistics('a', 'c'), toStack: statistics('c', 'a') },
     close: () => {
       stack.close();

@@ -1,5 +1,103 @@
-import type { Command } from 'commander';
-import type { Terminal } from '../output.ts';
-export function addDemo(program: Command, _terminal: Terminal): void {
-  program.command('demo').description('Run.').option('--json');
+// `homeport demo`: the whole thing in fresh namespaces. Outside it checks what it is given and starts itself again
+// in there; inside it is demo/run.ts.
+
+import { spawn } from 'node:child_process';
+import { resolve } from 'node:path';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { isPresetName, PRESETS, type PresetName } from '../../stack/handoff/strategy.ts';
+import { planHandoffs } from '../demo/plan.ts';
+import { runDemo } from '../demo/run.ts';
+import { describeFigures, problemsOf } from '../demo/verdict.ts';
+import { Exit } from '../errors.ts';
+import { INSIDE_VARIABLE } from '../lab/lab.ts';
+import { checkNamespaces, unshareArguments } from '../lab/namespaces.ts';
+import { addLabOptions, flagsOfTopology, type LabFlags, topologyFromFlags } from '../lab/options.ts';
+import { describePaths, type Topology } from '../lab/topology.ts';
+import { Output, type Terminal } from '../output.ts';
+import { childOf, homeportCommand, stopSignal } from '../self.ts';
+import { sizeValue } from '../values.ts';
+import { addJson, type CommonFlags, checkFile, checkTun } from './common.ts';
+
+interface DemoFlags extends LabFlags, CommonFlags {
+  readonly size: number;
+  readonly file?: string;
+  readonly preset: readonly PresetName[];
+  readonly out: string;
+  readonly inside?: boolean;
+}
+
+const DEFAULT_SIZE = 64 * 1024 * 1024;
+const DEFAULT_PRESETS: readonly PresetName[] = ['prefetched', 'fast'];
+/** More handoffs than this in one download are no demonstration. */
+const MAX_HANDOFFS = 20;
+
+export function addDemo(program: Command, terminal: Terminal): void {
+  const command = program
+    .command('demo')
+    .description('Download a file from a server that moves to another node and back while it sends.')
+    .option('--size <size>', 'size of the file, made from the seed', sizeValue, DEFAULT_SIZE)
+    .option('--file <file>', 'download this file in its place')
+    .option('--preset <presets>', 'of each handoff, with commas between', presetsValue, DEFAULT_PRESETS)
+    .option('--out <directory>', 'where captures and picture go', 'captures/out')
+    .addOption(new Option('--inside').hideHelp());
+  addJson(addLabOptions(command)).action(async (flags: DemoFlags) => {
+    const topology = topologyFromFlags(flags);
+    if (flags.inside === true) await inside(topology, flags, terminal);
+    else await outside(topology, flags);
+  });
+}
+
+async function outside(topology: Topology, flags: DemoFlags): Promise<void> {
+  if (flags.file !== undefined) checkFile(flags.file);
+  await checkTun();
+  checkNamespaces();
+  const args = [
+    ...['demo', '--inside', '--out', resolve(flags.out), '--preset', flags.preset.join(',')],
+    ...(flags.file === undefined ? ['--size', String(flags.size)] : ['--file', resolve(flags.file)]),
+    ...(flags.json === true ? ['--json'] : []),
+    ...flagsOfTopology(topology),
+  ];
+  const env = { ...process.env, [INSIDE_VARIABLE]: '1' };
+  const again = homeportCommand(...args).flat();
+  // stdin tells the inside when this process is gone.
+  const child = spawn('unshare', [...unshareArguments(), ...again], { stdio: ['pipe', 'inherit', 'inherit'], env });
+  const ended = new Promise<number>((done) => {
+    child.once('error', () => done(1)).once('exit', (status) => done(status ?? 1));
+  });
+  void stopSignal().then(() => {
+    const target = child.pid === undefined ? undefined : childOf(child.pid);
+    if (target !== undefined) process.kill(target, 'SIGTERM');
+  });
+  const status = await ended;
+  if (status !== 0) throw new Exit(status);
+}
+
+async function inside(topology: Topology, flags: DemoFlags, terminal: Terminal): Promise<void> {
+  const output = new Output(terminal, flags);
+  const options = { topology, file: flags.file, size: flags.size, presets: flags.preset, out: flags.out };
+  for (const line of describePaths(topology)) output.say(`  ${line}`);
+  for (const { from, to, preset, formula, formulaMs } of planHandoffs(options)) {
+    output.say(`  handoff from ${from} to ${to}: ${preset}, ${formula} = ${formulaMs} ms`);
+  }
+  process.stdin.on('end', () => process.exit(1)).resume();
+  void stopSignal().then(() => process.exit(1)); // the namespaces end with this process, and all that runs in them
+  const figures = await runDemo(options, output);
+  const problems = problemsOf(figures);
+  const { names, ...plain } = figures;
+  const event = { ok: problems.length === 0, problems, ...plain, nodes: Object.fromEntries(names) };
+  output.event('result', event, `\n${describeFigures(figures)}\n`);
+  for (const problem of problems) output.warn(problem);
+  process.stdin.destroy();
+  if (problems.length > 0) throw new Exit(1);
+}
+
+function presetsValue(text: string): readonly PresetName[] {
+  const names = text.split(',');
+  const presets = names.filter(isPresetName);
+  if (presets.length !== names.length || presets.length > MAX_HANDOFFS) {
+    throw new InvalidArgumentError(
+      `presets are ${Object.keys(PRESETS).join(', ')}; at most ${MAX_HANDOFFS} with commas between.`,
+    );
+  }
+  return presets;
 }

@@ -90,6 +90,7 @@ async function router(terminal: Terminal, flags: InsideFlags): Promise<void> {
   const output = new Output(terminal, flags);
   output.event('ready', { role: 'router', sites: topology.sites.map((s) => s.name) });
   await Promise.race(flags.detached === true ? [stopSignal()] : [stopSignal(), endOfInput()]);
+  process.stdin.destroy(); // or it would keep the process running
   running.stop();
   // Whoever started a detached lab is no longer there to read.
   if (flags.detached !== true) reportRouter(running, topology, output);

@@ -1,0 +1,61 @@
+// What a round of the soak is: a path between stack and kernel and some transfers over it. All of it follows
+// from one seed, and so do the router's faults; what the two machines make of it in real time does not.
+
+import { below, type Random, SeededRandom } from '../../stack/core/random.ts';
+import { milliseconds } from '../../stack/core/time.ts';
+import type { PathConditions } from '../lab/topology.ts';
+import { TRANSFER_KINDS, type TransferKind } from './transfer.ts';
+
+export interface Round {
+  readonly seed: number;
+  readonly path: PathConditions;
+  readonly offloads: 'tso' | 'none';
+  readonly transfers: readonly { readonly kind: TransferKind; readonly length: number }[];
+}
+
+/** The path of issue and test suite: 5 ms one way, and each kind of fault on one packet in a hundred. */
+export const MAIN_PATH: PathConditions = {
+  delay: milliseconds(5),
+  loss: 0.01,
+  duplication: 0.01,
+  reordering: 0.01,
+  rate: 100e6,
+};
+
+export const mainRound = (seed: number, length: number): Round => ({
+  seed,
+  path: MAIN_PATH,
+  offloads: 'tso',
+  transfers: TRANSFER_KINDS.map((kind) => ({ kind, length })),
+});
+
+const MAX_DELAY_MS = 30;
+const MAX_FAULTS = 0.02;
+const MIN_RATE = 5e6;
+const MAX_RATE = 1e9;
+const MAX_TRANSFERS = 6;
+/** At the worst of these paths it takes a minute. */
+const MAX_LENGTH = 4 * 1024 * 1024;
+
+export function drawRound(seed: number): Round {
+  const random = new SeededRandom(seed);
+  return {
+    seed,
+    path: {
+      delay: milliseconds(random.float() * MAX_DELAY_MS),
+      loss: drawFault(random),
+      duplication: drawFault(random),
+      reordering: drawFault(random),
+      rate: Math.round(MIN_RATE * (MAX_RATE / MIN_RATE) ** random.float()),
+    },
+    offloads: random.float() < 0.5 ? 'tso' : 'none',
+    transfers: Array.from({ length: 1 + below(random, MAX_TRANSFERS) }, () => ({
+      kind: TRANSFER_KINDS[below(random, TRANSFER_KINDS.length)] ?? TRANSFER_KINDS[0],
+      // As many short ones as long ones, by powers of two.
+      length: Math.floor(MAX_LENGTH ** random.float()),
+    })),
+  };
+}
+
+/** A path without one kind of fault shows what hides behind the others. */
+const drawFault = (random: Random): number => (random.float() < 0.3 ? 0 : random.float() * MAX_FAULTS);

@@ -1,0 +1,205 @@
+// A demo run, inside its namespaces: the lab, each role as a process of its own from the public command line, the
+// handoffs at their places in the download, and in the end the figures. Nothing waits for a time: each step waits
+// for the line in which a role says that it is ready.
+
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, dirname, join } from 'node:path';
+import { toHex } from '../../stack/core/bytes.ts';
+import { SystemRandom } from '../../tun/random.ts';
+import { UserError } from '../errors.ts';
+import { buildNamespaces } from '../lab/namespaces.ts';
+import { flagsOfTopology } from '../lab/options.ts';
+import { CONTACT_ADDRESS, siteNamed } from '../lab/topology.ts';
+import type { Output } from '../output.ts';
+import { adminSocket, callAdmin } from '../roles/admin.ts';
+import { drawFrom, type GetResult } from '../roles/client.ts';
+import { type Group, groupFileText } from '../roles/group-file.ts';
+import { sha256OfFile, writeSeededFile } from '../seeded-file.ts';
+import {
+  CLIENT_SITE,
+  clientArguments,
+  createGroup,
+  type DemoFiles,
+  type DemoOptions,
+  homeAgentArguments,
+  type PlannedHandoff,
+  planHandoffs,
+  SERVERS,
+  serverArguments,
+} from './plan.ts';
+import { type RoleEvent, type RoleProcess, Roles } from './role-process.ts';
+import type { DemoFigures, HandoffResult } from './verdict.ts';
+import { checkWire } from './wire-check.ts';
+
+const HANDOFF_MS = 60_000;
+const PRIVATE = { mode: 0o600 } as const;
+
+export async function runDemo(options: DemoOptions, output: Output): Promise<DemoFigures> {
+  const work = mkdtempSync(join(tmpdir(), 'homeport-demo-'));
+  const roles = new Roles();
+  try {
+    return await new Demo(options, output, roles, work).run();
+  } finally {
+    await roles.stop();
+    rmSync(work, { recursive: true, force: true });
+  }
+}
+
+/** What a handoff came to, as the donor tells it. */
+interface Asked extends PlannedHandoff {
+  readonly tookMs: number | undefined;
+}
+
+class Demo {
+  readonly #options: DemoOptions;
+  readonly #output: Output;
+  readonly #roles: Roles;
+  readonly #files: DemoFiles;
+
+  constructor(options: DemoOptions, output: Output, roles: Roles, work: string) {
+    this.#options = options;
+    this.#output = output;
+    this.#roles = roles;
+    this.#files = {
+      group: join(work, 'group.json'),
+      groupKey: join(work, 'group.key'),
+      keyOf: (member) => join(work, `${member}.key`),
+      captureOf: (name) => join(options.out, `${name}.pcapng`),
+      serve: options.file === undefined ? join(work, 'files') : dirname(options.file),
+      received: join(work, 'received'),
+    };
+  }
+
+  async run(): Promise<DemoFigures> {
+    const { topology, out } = this.#options;
+    mkdirSync(out, { recursive: true });
+    const { file, sha256 } = await this.#original();
+    const group = this.#writeGroup();
+    this.#output.say('Building the lab and starting its roles ...');
+    buildNamespaces(topology);
+    await this.#startRouter();
+    const servers = await this.#startServers(group);
+    const { result, asked } = await this.#download(file, servers);
+    const receivedSha256 = await sha256OfFile(this.#files.received);
+    await this.#roles.stop(); // captures are whole when their writers have ended
+    return this.#figures(file, sha256, receivedSha256, result, asked, group);
+  }
+
+  /** The file that is served, and what it is hashed to. */
+  async #original(): Promise<{ file: string; sha256: string }> {
+    const { file, size, topology } = this.#options;
+    if (file !== undefined) return { file: basename(file), sha256: await sha256OfFile(file) };
+    mkdirSync(this.#files.serve);
+    const name = 'file';
+    return { file: name, sha256: await writeSeededFile(join(this.#files.serve, name), size, topology.seed) };
+  }
+
+  #writeGroup(): Group {
+    const random = new SystemRandom();
+    const group = createGroup(this.#options.topology, random);
+    writeFileSync(this.#files.group, groupFileText(group), PRIVATE);
+    writeFileSync(this.#files.groupKey, `${toHex(random.bytes(32))}\n`, PRIVATE);
+    for (const { name, key } of group.members) writeFileSync(this.#files.keyOf(name), `${toHex(key)}\n`, PRIVATE);
+    return group;
+  }
+
+  async #startRouter(): Promise<void> {
+    const args = ['lab', 'router', '--pcap', this.#files.captureOf('lab'), ...flagsOfTopology(this.#options.topology)];
+    await this.#roles.start({ title: 'router', site: undefined, args }).event('ready');
+  }
+
+  /** The home agent, then the servers, until each is registered and knows the other. */
+  async #startServers(group: Group): Promise<Map<string, RoleProcess>> {
+    const { topology } = this.#options;
+    const homeAgent = homeAgentArguments(topology, this.#files);
+    await this.#roles.start({ title: 'home agent', site: 'home', args: homeAgent }).event('ready');
+    const servers = new Map<string, RoleProcess>();
+    for (const member of group.members) {
+      const args = serverArguments(topology, this.#files, group, member);
+      const role = this.#roles.start({ title: `server ${member.name}`, site: member.name, args });
+      servers.set(member.name, role);
+    }
+    const all = [...servers.values()];
+    await Promise.all(all.flatMap((server) => [server.event('ready'), server.event('connected')]));
+    return servers;
+  }
+
+  /** The download with its handoffs. */
+  async #download(
+    file: string,
+    servers: ReadonlyMap<string, RoleProcess>,
+  ): Promise<{ result: GetResult; asked: Asked[] }> {
+    const { topology } = this.#options;
+    const waiting = planHandoffs(this.#options);
+    const asked: Promise<Asked>[] = [];
+    let serving: string = SERVERS[0];
+    let progress: ReturnType<Output['progress']> | undefined;
+    const onEvent = (event: RoleEvent): void => {
+      const { done, total } = event;
+      if (event.event !== 'progress' || typeof done !== 'number' || typeof total !== 'number') return;
+      progress ??= this.#output.progress('download', total);
+      progress.update(done, `from ${serving}`);
+      const [next] = waiting;
+      if (next === undefined || done < next.share * total) return;
+      waiting.shift();
+      const before = asked.at(-1) ?? Promise.resolve();
+      const handoff = before.then(() => this.#handOff(next, servers));
+      handoff.then(
+        () => {
+          serving = next.to;
+        },
+        () => {},
+      );
+      asked.push(handoff);
+    };
+    const args = clientArguments(topology, this.#files, file);
+    const client = this.#roles.start({ title: 'client', site: CLIENT_SITE, args, onEvent });
+    const result = (await client.event('done').finally(() => progress?.finish())) as unknown as GetResult;
+    const failed = (error: unknown): undefined =>
+      void this.#output.warn(error instanceof Error ? error.message : String(error));
+    const done = await Promise.all(asked.map((handoff) => handoff.catch(failed)));
+    return { result, asked: done.filter((handoff) => handoff !== undefined) };
+  }
+
+  /** Through the admin socket of the node that has the client, once its binding is there. */
+  async #handOff(plan: PlannedHandoff, servers: ReadonlyMap<string, RoleProcess>): Promise<Asked> {
+    const client = siteNamed(this.#options.topology, CLIENT_SITE).node.toString();
+    const donor = servers.get(plan.from);
+    if (donor === undefined) throw new UserError(`no server ${plan.from}`);
+    await donor.event('bound', (event) => event.client === client);
+    const request = { request: 'handoff', client, to: plan.to, preset: plan.preset };
+    const report = await callAdmin(adminSocket(plan.from), request, HANDOFF_MS);
+    return { ...plan, tookMs: typeof report.tookMs === 'number' ? report.tookMs : undefined };
+  }
+
+  #figures(
+    file: string,
+    expectedSha256: string,
+    receivedSha256: string,
+    download: GetResult,
+    asked: readonly Asked[],
+    group: Group,
+  ): DemoFigures {
+    const { topology, out } = this.#options;
+    const names = new Map(group.members.map(({ name, careOf }) => [careOf.toString(), name]));
+    const handoffs = planHandoffs(this.#options).map((plan, i): HandoffResult => {
+      const seen = download.handoffs[i];
+      const expected = names.get(seen?.from ?? '') === plan.from && names.get(seen?.to ?? '') === plan.to;
+      return { ...plan, tookMs: asked[i]?.tookMs, handoffMs: expected ? seen?.handoffMs : undefined };
+    });
+    const client = siteNamed(topology, CLIENT_SITE).node;
+    const wire = checkWire(readFileSync(this.#files.captureOf('lab')), client, CONTACT_ADDRESS);
+    const timeline = join(out, 'timeline.svg');
+    const notes = handoffs.map(
+      (h) => `${h.preset}: ${h.formula} = ${h.formulaMs.toFixed(1)} ms, seen ${h.handoffMs?.toFixed(1) ?? '-'} ms`,
+    );
+    drawFrom(this.#files.captureOf('client'), timeline, {
+      names,
+      notes,
+      title: `A download over ${handoffs.length} handoffs`,
+    });
+    const captures = ['lab', 'client', 'home', ...SERVERS].map((name) => this.#files.captureOf(name));
+    return { file, expectedSha256, receivedSha256, download, handoffs, wire, names, timeline, captures };
+  }
+}

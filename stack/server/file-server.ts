@@ -1,0 +1,63 @@
+// Serves a directory over HTTP/1.1: GET and HEAD, single ranges, keep-alive and pipelining, entity tags. Its
+// connections move between members in the middle of a response (DESIGN.md section 7, "App contract"): the
+// other member opens its own copy of the file, makes sure that it is the same, and goes on at the next octet.
+
+import type { Clock } from '../core/time.ts';
+import type { TcpLayer } from '../tcp/api.ts';
+import type { Socket } from '../tcp/socket.ts';
+import { Server } from '../tcp/socket-server.ts';
+import { type Answered, FILE_CHUNK, FileSession, reopen, type SessionOptions } from './file-session.ts';
+import { fileStateOf } from './file-state.ts';
+import { FileStore } from './file-store.ts';
+
+export interface FileServerOptions {
+  readonly directory: string;
+  /** Told of each response when its head is written. */
+  readonly answered?: (answer: Answered) => void;
+}
+
+export class FileServer {
+  readonly #o: SessionOptions;
+
+  private constructor(options: SessionOptions) {
+    this.#o = options;
+  }
+
+  /** Throws an Error that names the directory when there is none. */
+  static async open(options: FileServerOptions): Promise<FileServer> {
+    return new FileServer({ store: await FileStore.open(options.directory), answered: options.answered });
+  }
+
+  /** Hashes the files ahead of time: a handoff then has no need to wait for it. */
+  warm(): Promise<void> {
+    return this.#o.store.warm();
+  }
+
+  /** The app for a port: call listen() on it, or give it to a member's serve(). */
+  server(tcp: TcpLayer, clock: Clock): Server {
+    const restore = (socket: Socket, state: unknown) => this.restore(socket, state);
+    // Half open: a client may end its side behind the last request and still wait for the response.
+    return new Server(tcp, clock, { allowHalfOpen: true, noDelay: true, restore }, (socket) => this.serve(socket));
+  }
+
+  /** A new connection. */
+  serve(socket: Socket): void {
+    new FileSession(socket, this.#o).start();
+  }
+
+  /** A connection that comes from another member with its state. A text says why it cannot go on here. */
+  async restore(socket: Socket, value: unknown): Promise<string | undefined> {
+    const state = fileStateOf(value);
+    if (state === undefined) return 'not the state of a file server of this version';
+    const response = state.response && (await reopen(this.#o.store, state.response));
+    if (typeof response === 'string') return response;
+    if (response !== undefined && response.offset < response.end) {
+      // The first octets are in the socket before it wakes up, so that they travel with its first segment.
+      const chunk = await response.file.read(response.offset, Math.min(FILE_CHUNK, response.end - response.offset));
+      response.offset += chunk.length;
+      if (!socket.destroyed) socket.write(chunk);
+    }
+    new FileSession(socket, this.#o).start({ leftover: state.leftover, finished: state.finished, response });
+    return undefined;
+  }
+}

@@ -1,0 +1,241 @@
+// One connection of the file server: requests in their order, each answered whole before the next. The file is read
+// one chunk ahead of what the socket takes, never more, and requests are read no further than one
+// head ahead. All that is needed to go on elsewhere is in save(); start() goes on from there.
+
+import type { Socket } from '../tcp/socket.ts';
+import type { FileState, ResponseState } from './file-state.ts';
+import type { FileStore, OpenFile } from './file-store.ts';
+import { ifNoneMatchHolds, ifRangeHolds, parseRange } from './http-range.ts';
+import { MAX_HEAD, parseRequestHead, pathOfTarget, type RequestHead } from './http-request.ts';
+import { contentTypeOf, type Fields, plainResponse, responseHead, type Status } from './http-response.ts';
+
+/** Octets of a file that are read, and written, at one go. */
+export const FILE_CHUNK = 256 * 1024;
+/** A connection on which nothing moves for so long is closed. */
+const IDLE_MS = 120_000;
+
+/** The response whose body is being written. */
+export interface Response {
+  readonly file: OpenFile;
+  /** The next octet to be given to the socket. */
+  offset: number;
+  readonly end: number;
+  readonly keepAlive: boolean;
+}
+
+export interface Answered {
+  readonly client: string;
+  readonly method: string;
+  readonly target: string;
+  readonly status: Status;
+}
+
+export interface SessionOptions {
+  readonly store: FileStore;
+  readonly answered?: ((answer: Answered) => void) | undefined;
+}
+
+export class FileSession {
+  readonly #socket: Socket;
+  readonly #o: SessionOptions;
+  /** Octets of requests not answered yet: at most one head, and what the last 'data' event brought. */
+  #input: Uint8Array = Buffer.alloc(0);
+  #inputEnded = false;
+  #response: Response | undefined;
+  #finished = false;
+  #running = false;
+
+  constructor(socket: Socket, options: SessionOptions) {
+    this.#socket = socket;
+    this.#o = options;
+    socket.on('error', () => {}); // the socket closes by itself; there is nobody to tell
+    socket.on('close', () => this.#closeFile());
+    socket.on('handoff', () => this.#save());
+    socket.setTimeout(IDLE_MS, () => socket.destroy());
+  }
+
+  /** Begins, or goes on from where the session was on another node. */
+  start(from?: {
+    readonly leftover: Uint8Array;
+    readonly finished: boolean;
+    readonly response: Response | undefined;
+  }): void {
+    if (from !== undefined) {
+      this.#input = from.leftover;
+      this.#finished = from.finished;
+      this.#response = from.response;
+    }
+    this.#socket.on('data', (chunk: Uint8Array) => this.#onData(chunk));
+    this.#socket.on('end', () => {
+      this.#inputEnded = true;
+      this.#go();
+    });
+    this.#go();
+  }
+
+  #onData(chunk: Uint8Array): void {
+    if (this.#finished) return;
+    this.#input = this.#input.length === 0 ? chunk : Buffer.concat([this.#input, chunk]);
+    if (this.#input.length > MAX_HEAD) this.#socket.pause();
+    this.#go();
+  }
+
+  /** Has the loop run, unless it is running. */
+  #go(): void {
+    if (!this.#running) void this.#run();
+  }
+
+  /** Answers for as long as there is a whole request. */
+  async #run(): Promise<void> {
+    this.#running = true;
+    try {
+      while (!this.#finished && !this.#socket.destroyed) {
+        if (this.#response !== undefined) await this.#writeBody(this.#response);
+        else if (!(await this.#nextRequest())) break;
+      }
+      if (this.#inputEnded && !this.#finished && !this.#socket.destroyed) this.#finish();
+    } catch (error) {
+      this.#socket.destroy(error instanceof Error ? error : new Error(String(error)));
+    } finally {
+      this.#running = false;
+    }
+  }
+
+  /** False when more octets are needed first. */
+  async #nextRequest(): Promise<boolean> {
+    const result = parseRequestHead(this.#input);
+    if (result.kind === 'incomplete') {
+      if (this.#socket.isPaused()) this.#socket.resume();
+      return false;
+    }
+    if (result.kind === 'refused') {
+      this.#refuse(result.status, result.reason, undefined);
+      return true;
+    }
+    const { request, end } = result;
+    const path = pathOfTarget(request.target);
+    const isRead = request.method === 'GET' || request.method === 'HEAD';
+    const file = isRead && !request.hasBody && path !== undefined ? await this.#o.store.openFile(path) : undefined;
+    // From here to the end of the method nothing waits: a handoff sees the request either unread or answered.
+    if (this.#socket.destroyed) {
+      await file?.close();
+      return false;
+    }
+    this.#input = this.#input.subarray(end);
+    if (!isRead) this.#refuse(405, `${request.method} is not served`, request, { Allow: 'GET, HEAD' });
+    else if (request.hasBody) this.#refuse(400, `${request.method} takes no body`, request);
+    else if (file === undefined) this.#refuse(404, 'no such file', request);
+    else this.#answer(request, file);
+    return true;
+  }
+
+  #answer(request: RequestHead, file: OpenFile): void {
+    const { fields, keepAlive } = request;
+    const [tag] = file.tags;
+    const respond = (status: Status, start: number, end: number, more: Fields) => {
+      this.#tell(request, status);
+      this.#socket.write(responseHead(status, { ETag: tag, 'Accept-Ranges': 'bytes', ...more }, keepAlive, new Date()));
+      this.#response = { file, offset: request.method === 'HEAD' ? end : start, end, keepAlive };
+    };
+    if (!ifNoneMatchHolds(fields.get('if-none-match'), file.tags)) return respond(304, 0, 0, {});
+    const asked = ifRangeHolds(fields.get('if-range'), file.tags) ? fields.get('range') : undefined;
+    // RFC 9110 14.2: a Range field has a meaning with GET only.
+    const range = parseRange(request.method === 'GET' ? asked : undefined, file.size);
+    if (range === 'unsatisfiable') {
+      void file.close();
+      return this.#refuse(416, 'beyond the end of the file', request, { 'Content-Range': `bytes */${file.size}` });
+    }
+    const type = { 'Content-Type': contentTypeOf(file.path) };
+    if (range === 'whole') return respond(200, 0, file.size, { ...type, 'Content-Length': file.size });
+    respond(206, range.start, range.end, {
+      ...type,
+      'Content-Length': range.end - range.start,
+      'Content-Range': `bytes ${range.start}-${range.end - 1}/${file.size}`,
+    });
+  }
+
+  /** Answers with an error. The connection goes on only where it is sure where the next request begins. */
+  #refuse(status: Status, reason: string, request: RequestHead | undefined, more: Fields = {}): void {
+    this.#tell(request, status);
+    const keepAlive = request?.keepAlive === true && !request.hasBody;
+    const whole = plainResponse(status, reason, keepAlive, new Date(), more);
+    const isHead = request?.method === 'HEAD';
+    this.#socket.write(isHead ? whole.subarray(0, Buffer.from(whole).indexOf('\r\n\r\n') + 4) : whole);
+    if (!keepAlive) this.#finish();
+  }
+
+  async #writeBody(response: Response): Promise<void> {
+    const { file, end } = response;
+    let next = readAhead(file, response.offset, end);
+    while (response.offset < end) {
+      const chunk = await next;
+      if (chunk.length === 0) throw new Error(`'${file.path}' has become shorter`);
+      if (this.#socket.destroyed) return;
+      next = readAhead(file, response.offset + chunk.length, end);
+      if (this.#socket.writableNeedDrain) await drained(this.#socket);
+      if (this.#socket.destroyed) return;
+      response.offset += chunk.length;
+      this.#socket.write(chunk);
+    }
+    this.#closeFile();
+    if (!response.keepAlive) this.#finish();
+  }
+
+  /** No more responses. */
+  #finish(): void {
+    this.#finished = true;
+    this.#input = Buffer.alloc(0);
+    this.#socket.end();
+    this.#socket.resume(); // what still comes is of no interest
+  }
+
+  #closeFile(): void {
+    void this.#response?.file.close().catch(() => {});
+    this.#response = undefined;
+  }
+
+  #tell(request: RequestHead | undefined, status: Status): void {
+    const client = `[${this.#socket.remoteAddress}]:${this.#socket.remotePort}`;
+    this.#o.answered?.({ client, method: request?.method ?? '', target: request?.target ?? '', status });
+  }
+
+  /** The state at the last octet written and read. It is taken before anything waits. */
+  #save(): FileState | Promise<FileState> {
+    const state = { version: 1, leftover: this.#input.slice(), finished: this.#finished, response: undefined } as const;
+    if (this.#response === undefined) return state;
+    const { file, offset, end, keepAlive } = this.#response;
+    const position = { path: file.path, size: file.size, offset, end, keepAlive };
+    return file.sha256().then((sha256): FileState => ({ ...state, response: { ...position, sha256 } }));
+  }
+}
+
+const readAhead = (file: OpenFile, from: number, end: number): Promise<Uint8Array> => {
+  if (from >= end) return Promise.resolve(Buffer.alloc(0));
+  const chunk = file.read(from, Math.min(FILE_CHUNK, end - from));
+  chunk.catch(() => {}); // told to whoever awaits it; after the end of the socket nobody does
+  return chunk;
+};
+
+/** Until the socket takes more, or has gone. */
+const drained = (socket: Socket): Promise<void> =>
+  new Promise((resolve) => {
+    const done = () => {
+      socket.off('drain', done).off('close', done);
+      resolve();
+    };
+    socket.on('drain', done).on('close', done);
+  });
+
+/** Opens this node's copy of a file that another node was sending; a text says why it cannot go on here. */
+export async function reopen(store: FileStore, state: ResponseState): Promise<Response | string> {
+  const file = await store.openFile(state.path);
+  if (file === undefined) return `no file '${state.path}' here`;
+  const refuse = async (reason: string) => {
+    await file.close();
+    return reason;
+  };
+  if (file.size !== state.size) return refuse(`'${state.path}' has ${file.size} octets here, not ${state.size}`);
+  const sha256 = await file.sha256().catch(() => 'unreadable');
+  if (sha256 !== state.sha256) return refuse(`'${state.path}' has other content here`);
+  return { file, offset: state.offset, end: state.end, keepAlive: state.keepAlive };
+}

@@ -19,6 +19,8 @@ export const DRAIN_TIMEOUT: Duration = seconds(10);
 export const SAVE_TIMEOUT: Duration = seconds(5);
 /** Send buffers are copied ahead this often while the handoff is being prepared. */
 export const COPY_INTERVAL: Duration = milliseconds(2);
+/** A control channel that is slower than the app writes does not put the handoff off for longer. */
+export const CATCH_UP_TIMEOUT: Duration = seconds(3);
 /** How often a silent acceptor is asked, and how often at the most (the user timeout of RFC 5482: 5 minutes). */
 export const QUERY_INTERVAL: Duration = seconds(2);
 export const MAX_QUERIES = 150;
@@ -36,6 +38,8 @@ export interface DonorActions {
   freeze(now: Instant): void;
   /** Sends what the send buffers hold beyond what was copied before, as 'copy' messages. */
   copyAhead(now: Instant): void;
+  /** Is all that was copied on its way, and would STATE leave at once behind it? */
+  hasCaughtUp(): boolean;
   /** The frozen connections and the apps' states, less what was copied ahead. */
   collect(now: Instant): readonly ConnectionState[];
   correspondent(now: Instant): CorrespondentSnapshot;
@@ -52,7 +56,16 @@ export interface DonorActions {
 
 export type DonorOutcome = { readonly ok: true } | { readonly ok: false; readonly reason: string };
 
-export type DonorPhase = 'idle' | 'quiescing' | 'preparing' | 'draining' | 'saving' | 'shipped' | 'done' | 'failed';
+export type DonorPhase =
+  | 'idle'
+  | 'quiescing'
+  | 'preparing'
+  | 'catching-up'
+  | 'draining'
+  | 'saving'
+  | 'shipped'
+  | 'done'
+  | 'failed';
 
 export interface DonorOptions {
   readonly id: HandoffId;
@@ -169,16 +182,28 @@ export class Donor {
   }
 
   #copyAgain(now: Instant): void {
-    if (this.#phase !== 'preparing') return;
+    if (this.#phase !== 'preparing' && this.#phase !== 'catching-up') return;
     this.#o.actions.copyAhead(now);
     this.#copyTimer.set(after(now, COPY_INTERVAL));
+    // A STATE that queued behind copies would be seen by the client: stop only when it can leave at once.
+    if (this.#phase === 'catching-up' && this.#o.actions.hasCaughtUp()) this.#stop(now);
   }
 
   #ready(now: Instant): void {
+    if (this.#o.strategy.buffers === 'carry') {
+      this.#await(now, 'catching-up', CATCH_UP_TIMEOUT);
+      this.#copyAgain(now);
+    } else {
+      this.#o.actions.quiesce(now);
+      this.#await(now, 'draining', DRAIN_TIMEOUT);
+      this.drained(now);
+    }
+  }
+
+  #stop(now: Instant): void {
+    this.#copyTimer.cancel();
     this.#o.actions.quiesce(now);
-    if (this.#o.strategy.buffers === 'carry') return this.#save(now);
-    this.#await(now, 'draining', DRAIN_TIMEOUT);
-    this.drained(now);
+    this.#save(now);
   }
 
   #save(now: Instant): void {
@@ -211,6 +236,8 @@ export class Donor {
         return this.failed(now, `the client did not acknowledge all data within ${DRAIN_TIMEOUT / 1e6} s`);
       case 'preparing':
         return this.failed(now, `the acceptor was not ready within ${PREPARE_TIMEOUT / 1e6} s`);
+      case 'catching-up':
+        return this.#stop(now);
       case 'saving':
         return this.failed(now, `the app did not give its state within ${SAVE_TIMEOUT / 1e6} s`);
       case 'shipped':
@@ -236,8 +263,17 @@ export class Donor {
   }
 }
 
-/** Half the least round trip, plus what the path's queue adds now: when the last packet sent will have arrived. */
-export function tailOf(rtt: { readonly srtt: Duration | undefined; readonly minRtt: Duration | undefined }): Duration {
-  if (rtt.srtt === undefined || rtt.minRtt === undefined) return microseconds(0);
-  return microseconds(rtt.minRtt / 2 + Math.max(0, rtt.srtt - rtt.minRtt));
+/**
+ * How long the last packet sent takes to the client: the latency that mobility has measured on this very path, plus
+ * the queue that the connections' smoothed round trips show now. (The least round trip of TCP would not do: it may
+ * be that of the detour through the home agent with which every connection begins.)
+ */
+export function tailOf(
+  latency: Duration | undefined,
+  rtts: readonly { readonly srtt: Duration | undefined }[],
+): Duration {
+  if (latency === undefined) return microseconds(0);
+  let queue = 0;
+  for (const { srtt } of rtts) queue = Math.max(queue, (srtt ?? 0) - 2 * latency);
+  return microseconds(latency + queue);
 }

@@ -28,6 +28,8 @@ export interface ControlChannel {
   send(now: Instant, to: string, message: HandoffMessage): void;
   /** Half the round trip to this member, as far as it has been measured. */
   latency(member: string): Duration | undefined;
+  /** Octets that would leave for this member at once; none while anything still waits to be sent. */
+  room(member: string): number;
   /** Is the connection to this member up? */
   isUp(member: string): boolean;
   close(now: Instant): void;
@@ -92,6 +94,10 @@ export class PlainControlChannel implements ControlChannel {
 
   latency(member: string): Duration | undefined {
     return this.#outgoing.get(member)?.latency;
+  }
+
+  room(member: string): number {
+    return this.#outgoing.get(member)?.room ?? 0;
   }
 
   isUp(member: string): boolean {
@@ -161,6 +167,13 @@ class Outgoing {
   get latency(): Duration | undefined {
     const rtt = this.#connection?.info.minRtt;
     return rtt === undefined ? undefined : microseconds(rtt / 2);
+  }
+
+  get room(): number {
+    const connection = this.#connection;
+    if (connection === undefined || this.#queued > 0) return 0;
+    const { inFlight, cwnd } = connection.info;
+    return connection.unacknowledged > inFlight ? 0 : Math.max(0, cwnd - inFlight);
   }
 
   dial(now: Instant): void {

@@ -20,6 +20,8 @@ import type { PacketGate } from './packet-gate.ts';
 
 /** Octets of one 'copy' message. */
 const COPY_CHUNK = 256 * 1024;
+/** About what a connection takes in STATE when its send buffer has been copied ahead and nothing waits to be read. */
+const TCB_SIZE = 1_200;
 
 export interface DonorSideOptions {
   readonly id: HandoffId;
@@ -31,6 +33,8 @@ export interface DonorSideOptions {
   readonly gate: PacketGate;
   readonly appOf: (port: number) => HandoffApp | undefined;
   readonly send: (now: Instant, message: HandoffMessage) => void;
+  /** Octets that would leave for the acceptor at once. */
+  readonly room: () => number;
   readonly finished: (now: Instant, outcome: DonorOutcome) => void;
   /** Answers of the Donor that owns these actions. */
   readonly donor: () => {
@@ -89,7 +93,10 @@ export class DonorSide implements DonorActions {
 
   freeze(now: Instant): void {
     const connections = this.#connections();
-    this.#tail = Math.max(0, ...connections.map((connection) => tailOf(connection.info))) as Duration;
+    this.#tail = tailOf(
+      this.#o.mobile.latencyTo(this.#o.client),
+      connections.map((connection) => connection.info),
+    );
     this.#o.gate.hold(this.#o.client);
     for (const connection of connections) {
       this.#o.tcp.onDrained(connection, undefined);
@@ -112,6 +119,12 @@ export class DonorSide implements DonorActions {
       }
       if (bytes.length > 0) this.#copiedTo.set(connection, offset + bytes.length);
     }
+  }
+
+  hasCaughtUp(): boolean {
+    let size = 0;
+    for (const connection of this.#connections()) size += TCB_SIZE + connection.readableBytes;
+    return this.#o.room() >= size;
   }
 
   collect(now: Instant): ConnectionState[] {

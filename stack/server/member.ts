@@ -161,6 +161,7 @@ export class Member {
       gate: this.gate,
       appOf: (port) => this.#apps.get(port),
       send: (at, message) => this.#send(at, to, message),
+      room: () => this.#control?.room(to) ?? 0,
       finished: (at, outcome) => {
         this.#donors.delete(id);
         this.#note(at, outcome.ok ? 'handoff-done' : 'handoff-failed', {

@@ -46,6 +46,12 @@ export class RttEstimator {
     this.#rto = Math.min(MAX_RTO, Math.max(MIN_RTO, Math.round(rto)));
   }
 
+  /** What was measured is of another path: the next sample counts as the first. The RTO stays until then. */
+  pathChanged(): void {
+    this.srtt = undefined;
+    this.minRtt = undefined;
+  }
+
   /** RFC 6298 5.7: the handshake is over and its SYN had to be sent again. */
   afterSynLoss(): void {
     this.#rto = Math.max(this.#rto, RTO_AFTER_SYN_LOSS);

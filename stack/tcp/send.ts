@@ -155,6 +155,9 @@ function armTimers(tcb: Tcb, now: Instant): void {
 
 /** The path has changed: segments get their new size; what is in flight may still arrive. */
 export function refreshPath(tcb: Tcb, now: Instant): void {
+  const before = tcb.path;
   tcb.path = tcb.layer.ipv6.path(now, tcb.local.address, tcb.remote.address);
+  // Other headers: the packets go another way now (through a tunnel, or no more), with another round trip.
+  if (tcb.path.overhead !== before.overhead) tcb.rtt.pathChanged();
   updateSendMss(tcb);
 }

@@ -210,6 +210,10 @@ class DonorNode implements DonorActions {
     this.#owner.donor = 'frozen';
   }
   copyAhead(): void {}
+
+  hasCaughtUp(): boolean {
+    return true;
+  }
   collect(): typeof STATES {
     expect(this.#owner.donor, 'a snapshot of connections that still speak').toBe('frozen');
     return STATES;

@@ -2,131 +2,22 @@
 // both at once: every stream arrives whole and in order, nobody sends a RST. 300 seeds; a failure names its seed.
 
 import { describe, expect, test } from 'vitest';
-import { below, SeededRandom } from '../../stack/core/random.ts';
-import { after, milliseconds, seconds } from '../../stack/core/time.ts';
-import { PRESETS, type PresetName } from '../../stack/handoff/strategy.ts';
-import { parseTcpHeader, TCP_FLAG } from '../../stack/wire/tcp.ts';
-import { BulkApp, newProgress, readStream, type StreamProgress, writeStream } from './apps.ts';
-import { findTcp } from './find-tcp.ts';
-import { CONTACT, World } from './world.ts';
+import { seededRun } from './seeded-run.ts';
 
-const PORT = 80;
 const SEEDS = 300;
 const BATCH = 50;
-const LIMIT = seconds(900);
-const presets = Object.keys(PRESETS) as PresetName[];
-
-interface Outcome {
-  readonly seed: number;
-  readonly problems: readonly string[];
-}
-
-function run(seed: number): Outcome {
-  const random = new SeededRandom(seed * 7919 + 1);
-  const between = (low: number, high: number) => low + random.float() * (high - low);
-  const latencies = {
-    donorAcceptor: between(1, 40),
-    clientDonor: between(2, 60),
-    clientAcceptor: between(2, 60),
-    home: between(1, 30),
-  };
-  const flow = (['download', 'upload', 'both'] as const)[seed % 3] ?? 'both';
-  const preset = presets[below(random, presets.length)] ?? 'fast';
-  const size = 1 + below(random, 1 << 20);
-  const toClient = flow === 'upload' ? 0 : size;
-  const toServer = flow === 'download' ? 0 : 1 + below(random, 1 << 20);
-  const world = new World({ seed, latencies });
-  const apps = { a: new BulkApp(toClient), b: new BulkApp(toClient) };
-  world.start((node) => new Map([[PORT, apps[node.name as 'a' | 'b']]]));
-  spoil(world, random);
-  const resets = countResets(world);
-  const client = newProgress();
-  const connection = world.c.host.tcp.connect(world.now, { remote: { address: CONTACT, port: PORT } });
-  if (typeof connection === 'string') return { seed, problems: [connection] };
-  connection.events = {
-    connected: (now) => writeStream(now, connection, client, toServer),
-    readable: (now) => readStream(now, connection, client),
-    writable: (now) => writeStream(now, connection, client, toServer),
-    closed: (_now, error) => {
-      client.closed = true;
-      client.error = error;
-    },
-  };
-  const server = (): StreamProgress | undefined =>
-    apps.a.progress.get(connection.local.port) ?? apps.b.progress.get(connection.local.port);
-  const at = below(random, toClient + toServer);
-  const limit = after(world.now, LIMIT);
-  const progressed = () => client.received + (server()?.received ?? 0) >= at;
-  world.runUntil(() => progressed() && world.a.member.mobile.stateOf(world.c.careOf) === 'bound', limit);
-  const handedOff = attempt(world, preset);
-  world.runUntil(() => client.closed && handedOff(), limit);
-  const final = server();
-  const problems: string[] = [];
-  const check = (holds: boolean, what: string) => {
-    if (!holds) problems.push(what);
-  };
-  check(client.received === toClient, `client received ${client.received} of ${toClient}`);
-  check(client.wrongAt < 0, `client got a wrong octet at ${client.wrongAt}`);
-  check(final?.received === toServer, `server received ${final?.received} of ${toServer}`);
-  check((final?.wrongAt ?? -1) < 0, `server got a wrong octet at ${final?.wrongAt}`);
-  check(client.closed && client.error === undefined, `client closed ${client.closed} with ${client.error}`);
-  check(resets() === 0, `${resets()} RST`);
-  if (problems.length > 0) problems.unshift(`${preset} ${flow} at ${at} ${JSON.stringify(latencies)}`);
-  return { seed, problems };
-}
-
-/** Hands the client to b; a connection that is over by then has nothing to hand off. */
-function attempt(world: World, preset: PresetName): () => boolean {
-  if (world.a.member.clients().length === 0) return () => true;
-  try {
-    const box = world.handoff('a', 'b', PRESETS[preset]);
-    return () => box.report !== undefined;
-  } catch {
-    return () => true;
-  }
-}
-
-/** Loss, reordering and duplication on every link, up to 3 % each. */
-function spoil(world: World, random: SeededRandom): void {
-  for (const [x, y] of [
-    ['a', 'b'],
-    ['a', 'c'],
-    ['b', 'c'],
-    ['home', 'a'],
-    ['home', 'b'],
-    ['home', 'c'],
-  ] as const) {
-    world.internet.join(x, y, {
-      loss: random.float() * 0.03,
-      reordering: random.float() * 0.03,
-      duplication: random.float() * 0.03,
-      reorderingDelay: milliseconds(1 + random.float() * 20),
-    });
-  }
-}
-
-function countResets(world: World): () => number {
-  let resets = 0;
-  world.internet.taps.push((_now, event, _from, _to, packet) => {
-    const at = event === 'sent' ? findTcp(packet) : undefined;
-    if (at === undefined) return;
-    const header = parseTcpHeader(packet, at, packet.length);
-    if (header.ok && (header.value.flags & TCP_FLAG.rst) !== 0) resets += 1;
-  });
-  return () => resets;
-}
+/** Of a batch. */
+const MOST = 45;
 
 describe('DESIGN.md 7: nothing lost, nothing twice', () => {
   const batches = Array.from({ length: SEEDS / BATCH }, (_, i) => [i * BATCH, (i + 1) * BATCH - 1] as const);
   test.each(batches)(
     'seeds %i to %i: every stream whole and in order over a handoff, no RST',
     (from, to) => {
-      const failed: Outcome[] = [];
-      for (let seed = from; seed <= to; seed++) {
-        const outcome = run(seed);
-        if (outcome.problems.length > 0) failed.push(outcome);
-      }
-      expect(failed).toEqual([]);
+      const outcomes = Array.from({ length: to - from + 1 }, (_, i) => seededRun(from + i));
+      expect(outcomes.filter((outcome) => outcome.problems.length > 0)).toEqual([]);
+      // Some streams are over before the client is bound; most are not.
+      expect(outcomes.filter((outcome) => outcome.handedOff).length).toBeGreaterThan(MOST);
     },
     240_000,
   );

@@ -14,7 +14,7 @@ import type { Strategy } from './strategy.ts';
 export const STATE_TIMEOUT: Duration = seconds(60);
 /** An app that does not take over within this time refuses. */
 export const RESTORE_TIMEOUT: Duration = seconds(5);
-/** Octets of send buffers that a donor may copy ahead, over all connections of a client. */
+/** Octets of send buffers copied ahead that are kept, over all connections of a client: the latest ones. */
 export const MAX_COPIED = 64 * 1024 * 1024;
 /** Statuses of a Binding Acknowledgement from here on are refusals (RFC 6275 6.1.8). */
 const REFUSED = 128;
@@ -66,22 +66,28 @@ export class CopiedBuffers {
   readonly #buffers = new Map<string, { offset: number; end: number; chunks: Uint8Array[] }>();
   #total = 0;
 
-  /** False: over the bound, or a stretch that does not join the one before. */
+  /** False: over the bound, or a stretch that overlaps the one before. */
   add(name: ConnectionName, offset: number, bytes: Uint8Array): boolean {
-    this.#total += bytes.length;
-    if (this.#total > MAX_COPIED) return false;
     const key = keyOf(name);
-    const buffer = this.#buffers.get(key);
+    let buffer = this.#buffers.get(key);
+    if (buffer !== undefined && offset < buffer.end) return false;
     if (buffer === undefined || offset > buffer.end) {
       // A gap: all that was copied before it has been acknowledged since.
       if (buffer !== undefined) this.#total -= buffer.end - buffer.offset;
-      this.#buffers.set(key, { offset, end: offset + bytes.length, chunks: [bytes] });
-      return true;
+      buffer = { offset, end: offset, chunks: [] };
+      this.#buffers.set(key, buffer);
     }
-    if (offset < buffer.end) return false;
     buffer.chunks.push(bytes);
     buffer.end += bytes.length;
-    return true;
+    this.#total += bytes.length;
+    // While the app writes on, the client acknowledges: the oldest octets are the least likely to be wanted. Where
+    // they are, the installation tells that they are missing.
+    while (this.#total > MAX_COPIED && buffer.chunks.length > 1) {
+      const dropped = buffer.chunks.shift()?.length ?? 0;
+      buffer.offset += dropped;
+      this.#total -= dropped;
+    }
+    return this.#total <= MAX_COPIED;
   }
 
   /** The copied stretch of a connection: where it begins in the stream, and its octets. */

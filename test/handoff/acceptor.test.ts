@@ -408,7 +408,15 @@ describe('buffers copied ahead', () => {
     const half = new Uint8Array(MAX_COPIED / 2);
     expect(copied.add(CONNECTION, 0, half)).toBe(true);
     expect(copied.add({ localPort: 80, remotePort: 4001 }, 0, half)).toBe(true);
-    expect(copied.add(CONNECTION, half.length, Uint8Array.of(1))).toBe(false);
+    expect(copied.add({ localPort: 80, remotePort: 4002 }, 0, Uint8Array.of(1))).toBe(false);
+  });
+
+  test('of a connection that goes on and on are the latest: the client has acknowledged the others', () => {
+    const copied = new CopiedBuffers();
+    const quarter = new Uint8Array(MAX_COPIED / 4);
+    for (let n = 0; n < 10; n++) expect(copied.add(CONNECTION, n * quarter.length, quarter)).toBe(true);
+    expect(copied.of(CONNECTION)?.offset).toBe(6 * quarter.length);
+    expect(copied.of(CONNECTION)?.chunks).toHaveLength(4);
   });
 
   test('do not count any more once a gap has thrown them away', () => {

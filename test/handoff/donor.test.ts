@@ -3,6 +3,7 @@
 import { describe, expect, test } from 'vitest';
 import { type Duration, milliseconds, seconds } from '../../stack/core/time.ts';
 import {
+  CATCH_UP_TIMEOUT,
   COPY_INTERVAL,
   type DonorPhase,
   DRAIN_TIMEOUT,
@@ -32,18 +33,21 @@ const PHASES: readonly DonorPhase[] = [
   'idle',
   'quiescing',
   'preparing',
+  'catching-up',
   'draining',
   'saving',
   'shipped',
   'done',
   'failed',
 ];
-const BEFORE_STATE = ['quiescing', 'preparing', 'draining', 'saving'] as const;
+/** Strategies whose donor comes by phases that `prefetched` has not. */
+const STRATEGY_FOR: Partial<Record<DonorPhase, Strategy>> = { quiescing: PRESETS.classic, 'catching-up': PRESETS.fast };
 
 /** A donor that has come as far as `phase`, its journal empty. */
 function donorIn(phase: DonorPhase): { world: World; side: RecordingDonor } {
   const world = new World();
-  const side = new RecordingDonor(world, phase === 'quiescing' ? PRESETS.classic : PRESETS.prefetched);
+  const side = new RecordingDonor(world, STRATEGY_FOR[phase] ?? PRESETS.prefetched);
+  side.caughtUp = false;
   const steps: readonly [DonorPhase, () => void][] = [
     ['idle', () => side.donor.start(world.now)],
     ['preparing', () => side.donor.message(world.now, READY)],
@@ -112,7 +116,7 @@ describe('the whole way', () => {
     world.pass((3 * COPY_INTERVAL) as Duration);
     expect(side.journal.take()).toEqual(['copy-ahead', 'copy-ahead', 'copy-ahead']);
     side.donor.message(world.now, READY);
-    expect(side.journal.take()).toEqual(['quiesce', 'save', 'freeze', 'collect', '> state', 'forward']);
+    expect(side.journal.take()).toEqual(['copy-ahead', 'quiesce', 'save', 'freeze', 'collect', '> state', 'forward']);
     world.pass((3 * COPY_INTERVAL) as Duration);
     expect(side.journal.take()).toEqual([]);
   });
@@ -124,7 +128,24 @@ describe('the whole way', () => {
     side.donor.start(world.now);
     expect(side.journal.take()).toEqual(['quiesce', '> prepare', 'copy-ahead']);
     side.donor.message(world.now, READY);
-    expect(side.journal.take()).toEqual(['quiesce', 'save']);
+    expect(side.journal.take()).toEqual(['copy-ahead', 'quiesce', 'save']);
+  });
+
+  test('fast: the apps write on until STATE would leave at once', () => {
+    const { world, side } = donorIn('catching-up');
+    world.pass((2 * COPY_INTERVAL) as Duration);
+    expect(side.journal.take()).toEqual(['copy-ahead', 'copy-ahead']);
+    side.caughtUp = true;
+    world.pass(COPY_INTERVAL);
+    expect(side.journal.take()).toEqual(['copy-ahead', 'quiesce', 'save']);
+  });
+
+  test('fast: a control channel that never catches up does not put the handoff off for ever', () => {
+    const { world, side } = donorIn('catching-up');
+    world.pass((CATCH_UP_TIMEOUT - 1) as Duration);
+    expect(new Set(side.journal.take())).toEqual(new Set(['copy-ahead']));
+    world.pass(1 as Duration);
+    expect(side.journal.take().slice(-2)).toEqual(['quiesce', 'save']);
   });
 
   test('PREPARE and STATE bear id, epoch, client, strategy, binding state, connections and tail', () => {
@@ -166,6 +187,7 @@ const EVENTS: readonly [string, (world: World, side: RecordingDonor) => void, Ta
       idle: GIVEN_BACK,
       quiescing: GIVEN_BACK,
       preparing: GIVEN_BACK,
+      'catching-up': GIVEN_BACK,
       draining: GIVEN_BACK,
       saving: GIVEN_BACK,
       shipped: GIVEN_BACK,
@@ -174,7 +196,14 @@ const EVENTS: readonly [string, (world: World, side: RecordingDonor) => void, Ta
   [
     'a failure of its own',
     (w, s) => s.donor.failed(w.now, 'the app gave no state'),
-    { idle: GIVEN_UP, quiescing: GIVEN_UP, preparing: GIVEN_UP, draining: GIVEN_UP, saving: GIVEN_UP },
+    {
+      idle: GIVEN_UP,
+      quiescing: GIVEN_UP,
+      preparing: GIVEN_UP,
+      'catching-up': GIVEN_UP,
+      draining: GIVEN_UP,
+      saving: GIVEN_UP,
+    },
   ],
   [
     'a broken channel',
@@ -183,6 +212,7 @@ const EVENTS: readonly [string, (world: World, side: RecordingDonor) => void, Ta
       idle: GIVEN_UP,
       quiescing: GIVEN_UP,
       preparing: GIVEN_UP,
+      'catching-up': GIVEN_UP,
       draining: GIVEN_UP,
       saving: GIVEN_UP,
       shipped: [['> query'], 'shipped'],
@@ -209,7 +239,7 @@ describe.each(EVENTS)('%s', (_event, happen, table) => {
 });
 
 describe('timeouts', () => {
-  const timeouts: readonly [(typeof BEFORE_STATE)[number], Duration, string][] = [
+  const timeouts: readonly [DonorPhase, Duration, string][] = [
     ['quiescing', DRAIN_TIMEOUT, 'the client did not acknowledge all data within 10 s'],
     ['preparing', PREPARE_TIMEOUT, 'the acceptor was not ready within 10 s'],
     ['draining', DRAIN_TIMEOUT, 'the client did not acknowledge all data within 10 s'],
@@ -298,18 +328,21 @@ describe('after STATE', () => {
 });
 
 describe('tailOf: when the last packet sent will have arrived', () => {
-  test('half the least round trip, and the queue that the path has now', () => {
-    expect(tailOf({ minRtt: milliseconds(40), srtt: milliseconds(40) })).toBe(milliseconds(20));
-    expect(tailOf({ minRtt: milliseconds(40), srtt: milliseconds(70) })).toBe(milliseconds(50));
+  const latency = milliseconds(20);
+
+  test('the latency, and the longest queue that the round trips of the connections show', () => {
+    expect(tailOf(latency, [])).toBe(milliseconds(20));
+    expect(tailOf(latency, [{ srtt: milliseconds(40) }])).toBe(milliseconds(20));
+    const rtts = [{ srtt: milliseconds(70) }, { srtt: undefined }, { srtt: milliseconds(55) }];
+    expect(tailOf(latency, rtts)).toBe(milliseconds(50));
   });
 
-  test('nothing measured: no tail; a smoothed value below the least: no negative queue', () => {
-    expect(tailOf({ minRtt: undefined, srtt: undefined })).toBe(0);
-    expect(tailOf({ minRtt: milliseconds(40), srtt: undefined })).toBe(0);
-    expect(tailOf({ minRtt: milliseconds(40), srtt: milliseconds(30) })).toBe(milliseconds(20));
+  test('nothing measured: no tail; a round trip below twice the latency: no negative queue', () => {
+    expect(tailOf(undefined, [{ srtt: milliseconds(70) }])).toBe(0);
+    expect(tailOf(latency, [{ srtt: milliseconds(30) }])).toBe(milliseconds(20));
   });
 
   test('whole microseconds, as STATE carries them', () => {
-    expect(Number.isInteger(tailOf({ minRtt: 333 as Duration, srtt: 1000 as Duration }))).toBe(true);
+    expect(tailOf(166.5 as Duration, [{ srtt: 1000.25 as Duration }])).toBe(834);
   });
 });

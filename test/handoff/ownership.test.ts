@@ -4,7 +4,7 @@
 
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { type Duration, type Instant, milliseconds, NEVER, seconds } from '../../stack/core/time.ts';
+import { type Duration, elapsed, type Instant, milliseconds, NEVER, seconds } from '../../stack/core/time.ts';
 import { Acceptor, type AcceptorActions, type AcceptorOutcome } from '../../stack/handoff/acceptor.ts';
 import { Donor, type DonorActions, type DonorOutcome } from '../../stack/handoff/donor.ts';
 import { decodeMessage, encodeMessage, type HandoffMessage } from '../../stack/handoff/messages.ts';
@@ -36,6 +36,7 @@ type Delay = number | undefined;
 interface Scenario {
   readonly breaks: readonly Break[];
   readonly testsMs: Delay;
+  /** Until all is acknowledged (drain), or copied ahead (carry). */
   readonly drainMs: Delay;
   readonly saveMs: Delay;
   readonly saveFails: boolean;
@@ -175,11 +176,13 @@ class DonorNode implements DonorActions {
   readonly #s: Scenario;
   readonly #owner: Ownership;
   readonly #wire: () => Wire;
+  readonly #startedAt: Instant;
   #drained = false;
   #quiet = false;
 
   constructor(world: World, s: Scenario, strategy: Strategy, owner: Ownership, wire: () => Wire) {
     this.#world = world;
+    this.#startedAt = world.now;
     this.#s = s;
     this.#owner = owner;
     this.#wire = wire;
@@ -210,9 +213,8 @@ class DonorNode implements DonorActions {
     this.#owner.donor = 'frozen';
   }
   copyAhead(): void {}
-
   hasCaughtUp(): boolean {
-    return true;
+    return this.#s.drainMs !== undefined && elapsed(this.#startedAt, this.#world.now) >= milliseconds(this.#s.drainMs);
   }
   collect(): typeof STATES {
     expect(this.#owner.donor, 'a snapshot of connections that still speak').toBe('frozen');

@@ -65,6 +65,7 @@ export class RecordingDonor implements DonorActions {
   readonly donor: Donor;
   isEmpty = false;
   savesAtOnce = false;
+  caughtUp = true;
   tailIs: Duration = milliseconds(20);
   outcome: DonorOutcome | undefined;
 
@@ -91,6 +92,9 @@ export class RecordingDonor implements DonorActions {
   }
   copyAhead(): void {
     this.journal.add('copy-ahead');
+  }
+  hasCaughtUp(): boolean {
+    return this.caughtUp;
   }
   collect(): readonly ConnectionState[] {
     this.journal.add('collect');

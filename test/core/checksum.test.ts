@@ -33,6 +33,19 @@ describe('Internet checksum', () => {
     );
   });
 
+  test('agrees with it for packets at any place in their memory', () => {
+    const memory = Uint8Array.from({ length: 3_000 }, (_, i) => (i * 37) ^ (i >> 3));
+    const places = fc.tuple(fc.nat({ max: 9 }), fc.nat({ max: 9 }), fc.nat({ max: 2_900 }));
+    fc.assert(
+      fc.property(places, ([offset, start, length]) => {
+        const bytes = memory.subarray(offset);
+        const expected = naiveChecksum([...bytes.subarray(start, start + length)]);
+        expect(checksumOf(sumWords(bytes, start, start + length))).toBe(expected);
+      }),
+      RUNS,
+    );
+  });
+
   test('RFC 1071 2: sums of parts add up, where the first part is even', () => {
     fc.assert(
       fc.property(buffers, fc.nat(), (bytes, cut) => {

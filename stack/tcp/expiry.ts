@@ -11,7 +11,7 @@ import { resetConnection } from './reset.ts';
 import { output, retransmit } from './send.ts';
 import { isSynchronized } from './state.ts';
 import type { Tcb } from './tcb.ts';
-import { close } from './time-wait.ts';
+import { close, waitIsOver } from './time-wait.ts';
 import type { TimerKind } from './timers.ts';
 
 export function onTimer(tcb: Tcb, now: Instant, kind: TimerKind): void {
@@ -29,7 +29,7 @@ export function onTimer(tcb: Tcb, now: Instant, kind: TimerKind): void {
       onKeepAlive(tcb, now);
       break;
     case 'timeWait':
-      close(tcb, now);
+      waitIsOver(tcb, now);
       break;
     case 'userTimeout':
       onUserTimeout(tcb, now);

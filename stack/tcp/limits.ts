@@ -53,6 +53,8 @@ export const MAX_DELAYED_ACK: Duration = milliseconds(499);
 export const DEFAULT_USER_TIMEOUT: Duration = seconds(300);
 /** 2 MSL, with an MSL of 30 s. Deviates from RFC 9293 3.4.2 (MSL 2 minutes), as every large stack does. */
 export const DEFAULT_TIME_WAIT: Duration = seconds(60);
+/** How long, in RTOs, copies of the ACK that ended LAST-ACK are expected. */
+export const LAST_ACK_LINGER_RTOS = 4;
 export const KEEPALIVE_INTERVAL: Duration = seconds(75);
 export const KEEPALIVE_PROBES = 9;
 /** RFC 9293 3.8.6.2.1: the override timeout of the sender's silly window avoidance, 0.1 to 1 s. */

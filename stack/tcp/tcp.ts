@@ -95,8 +95,7 @@ export class Tcp implements TcpLayer, UpperLayer, TcbLayer {
     const address = options.localAddress ?? this.ipv6.selectSource(remote.address);
     if (address === undefined) return 'no-route';
     if (!this.ipv6.isLocal(address)) return 'address-not-available';
-    const isFree = (port: number): boolean =>
-      this.#demux.find(address, port, remote.address, remote.port) === undefined;
+    const isFree = (port: number): boolean => this.#claim({ address, port }, remote);
     const wanted = options.localPort ?? 0;
     const unused = (port: number): boolean => isFree(port) && !this.#listeners.usesPort(port);
     const port = wanted === 0 ? this.#ports.select({ address, port: 0 }, remote, unused) : wanted;
@@ -113,7 +112,7 @@ export class Tcp implements TcpLayer, UpperLayer, TcbLayer {
   }
 
   *connections(): IterableIterator<Connection> {
-    for (const tcb of this.#demux.all()) yield tcb.connection;
+    for (const tcb of this.#demux.all()) if (tcb.state !== 'CLOSED') yield tcb.connection;
   }
 
   connectionsBetween(local: Address, remote: Address): Connection[] {
@@ -198,7 +197,7 @@ export class Tcp implements TcpLayer, UpperLayer, TcbLayer {
     const local = endpointOf(snapshot.local);
     const remote = endpointOf(snapshot.remote);
     if (!this.ipv6.isLocal(local.address)) return 'address-not-available';
-    if (this.#demux.find(local.address, local.port, remote.address, remote.port) !== undefined) return 'address-in-use';
+    if (!this.#claim(local, remote)) return 'address-in-use';
     const path = this.ipv6.path(now, local.address, remote.address);
     const tcb = restoreTcb(this, now, snapshot, path, options);
     tcb.connection = new TcpConnection(tcb);
@@ -233,6 +232,7 @@ export class Tcp implements TcpLayer, UpperLayer, TcbLayer {
   }
 
   gone(tcb: Tcb): void {
+    tcb.timers.cancelAll();
     this.#demux.remove(tcb);
   }
 
@@ -267,7 +267,14 @@ export class Tcp implements TcpLayer, UpperLayer, TcbLayer {
       this.counters.bump('frozen');
       return;
     }
-    const reopened = newIncarnation(tcb, header);
+    const isSyn = (header.flags & TCP_FLAG.syn) !== 0;
+    if (tcb.state === 'CLOSED') {
+      if (!isSyn) return; // a copy of the ACK that ended LAST-ACK
+      this.gone(tcb);
+      this.#toListener(now, header, packet, undefined);
+      return;
+    }
+    const reopened = isSyn ? newIncarnation(tcb, header) : undefined;
     if (reopened !== undefined && this.#listeners.find(packet.destination, header.destinationPort) !== undefined) {
       close(tcb, now);
       this.#toListener(now, header, packet, reopened);
@@ -323,6 +330,16 @@ export class Tcp implements TcpLayer, UpperLayer, TcbLayer {
     tcb.listener = passive?.listener;
     this.#demux.add(tcb);
     return tcb;
+  }
+
+  /** True when no connection has these two ends; one that only waits for copies of its last ACK makes room. */
+  #claim(local: Endpoint, remote: Endpoint): boolean {
+    const tcb = this.#demux.find(local.address, local.port, remote.address, remote.port);
+    if (tcb?.state === 'CLOSED') {
+      this.gone(tcb);
+      return true;
+    }
+    return tcb === undefined;
   }
 
   #freeListenPort(): number | undefined {

@@ -1,10 +1,11 @@
 // The two ways in which a connection ends: in TIME-WAIT (RFC 9293 3.6) and in CLOSED.
 
-import { after, type Instant } from '../core/time.ts';
+import { after, type Instant, times } from '../core/time.ts';
 import { type Seq, seqAdd } from '../wire/seq.ts';
 import { TCP_FLAG, type TcpHeader } from '../wire/tcp.ts';
 import type { ConnectionError } from './api.ts';
 import { EVENT, raise } from './events.ts';
+import { LAST_ACK_LINGER_RTOS } from './limits.ts';
 import { positionOf, seqAt } from './position.ts';
 import { transition } from './state.ts';
 import type { Tcb } from './tcb.ts';
@@ -30,6 +31,24 @@ export function close(tcb: Tcb, now: Instant, error?: ConnectionError): void {
   if (told) return;
   tcb.error = error;
   raise(tcb, now, EVENT.closed);
+}
+
+/**
+ * LAST-ACK is over: CLOSED towards everybody, but the table keeps the ends for a moment, so that a copy of the last
+ * ACK (two were sent, or the network made two) dies in silence. Deviates from RFC 9293 3.10.7.1, which has it reset.
+ */
+export function closeAfterLastAck(tcb: Tcb, now: Instant): void {
+  transition(tcb, now, 'CLOSED');
+  tcb.timers.cancelAll();
+  tcb.sendBuffer.dispose();
+  tcb.timers.timeWait.set(after(now, times(tcb.rtt.rto, LAST_ACK_LINGER_RTOS)));
+  raise(tcb, now, EVENT.closed);
+}
+
+/** The wait of TIME-WAIT, or of closeAfterLastAck(), is over. */
+export function waitIsOver(tcb: Tcb, now: Instant): void {
+  if (tcb.state === 'CLOSED') tcb.layer.gone(tcb);
+  else close(tcb, now);
 }
 
 /** How far beyond the old connection's numbers the new one begins. */

@@ -7,7 +7,7 @@ import { establish, refuseHandshake } from '../handshake.ts';
 import type { Segment, Verdict } from '../segment.ts';
 import { transition } from '../state.ts';
 import type { Tcb } from '../tcb.ts';
-import { close, enterTimeWait } from '../time-wait.ts';
+import { closeAfterLastAck, enterTimeWait } from '../time-wait.ts';
 
 export function checkAck(tcb: Tcb, now: Instant, seg: Segment): Verdict {
   if (!seg.isAck) return 'drop';
@@ -27,7 +27,7 @@ export function checkAck(tcb: Tcb, now: Instant, seg: Segment): Verdict {
       return 'continue';
     case 'LAST-ACK':
       if (takeAck(tcb, now, seg) === 'drop') return 'drop';
-      if (tcb.finAcknowledged) close(tcb, now);
+      if (tcb.finAcknowledged) closeAfterLastAck(tcb, now);
       return 'continue';
     case 'TIME-WAIT': // a FIN that comes again lies before the window: see refuse() in sequence.ts
     case 'CLOSED':

@@ -85,15 +85,22 @@ export class FileSession {
     if (!this.#running) void this.#run();
   }
 
-  /** Answers for as long as there is a whole request. */
+  /** Answers for as long as there is a whole request. Between finding none and the end of the loop nothing waits. */
   async #run(): Promise<void> {
     this.#running = true;
     try {
       while (!this.#finished && !this.#socket.destroyed) {
-        if (this.#response !== undefined) await this.#writeBody(this.#response);
-        else if (!(await this.#nextRequest())) break;
+        if (this.#response !== undefined) {
+          await this.#writeBody(this.#response);
+          continue;
+        }
+        const result = parseRequestHead(this.#input);
+        if (result.kind === 'incomplete') break;
+        if (result.kind === 'refused') this.#refuse(result.status, result.reason, undefined);
+        else await this.#respond(result.request, result.end);
       }
       if (this.#inputEnded && !this.#finished && !this.#socket.destroyed) this.#finish();
+      if (this.#socket.isPaused()) this.#socket.resume();
     } catch (error) {
       this.#socket.destroy(error instanceof Error ? error : new Error(String(error)));
     } finally {
@@ -101,32 +108,18 @@ export class FileSession {
     }
   }
 
-  /** False when more octets are needed first. */
-  async #nextRequest(): Promise<boolean> {
-    const result = parseRequestHead(this.#input);
-    if (result.kind === 'incomplete') {
-      if (this.#socket.isPaused()) this.#socket.resume();
-      return false;
-    }
-    if (result.kind === 'refused') {
-      this.#refuse(result.status, result.reason, undefined);
-      return true;
-    }
-    const { request, end } = result;
+  /** Answers the request that takes the first `end` octets of the input. */
+  async #respond(request: RequestHead, end: number): Promise<void> {
     const path = pathOfTarget(request.target);
     const isRead = request.method === 'GET' || request.method === 'HEAD';
     const file = isRead && !request.hasBody && path !== undefined ? await this.#o.store.openFile(path) : undefined;
     // From here to the end of the method nothing waits: a handoff sees the request either unread or answered.
-    if (this.#socket.destroyed) {
-      await file?.close();
-      return false;
-    }
+    if (this.#socket.destroyed) return file?.close();
     this.#input = this.#input.subarray(end);
     if (!isRead) this.#refuse(405, `${request.method} is not served`, request, { Allow: 'GET, HEAD' });
     else if (request.hasBody) this.#refuse(400, `${request.method} takes no body`, request);
     else if (file === undefined) this.#refuse(404, 'no such file', request);
     else this.#answer(request, file);
-    return true;
   }
 
   #answer(request: RequestHead, file: OpenFile): void {

@@ -8,6 +8,8 @@ import { type Device, type Frame, type FramesHandler, NO_OFFLOADS } from '../../
 import { Link, type LinkConditions } from '../../stack/device/fault.ts';
 import { cutSuperFrame } from '../../stack/device/segment.ts';
 import { type Prefix, readAddress } from '../../stack/wire/address.ts';
+import { PROTOCOL } from '../../stack/wire/ipv6.ts';
+import { findHeader } from './find-header.ts';
 
 /** Watches every packet: when it was sent or delivered, between which nodes. Octets are lent. */
 export type PacketTap = (
@@ -28,6 +30,8 @@ export class Internet {
   readonly #links = new Map<string, Link>();
   readonly #conditions = new Map<string, Partial<LinkConditions>>();
   readonly taps: PacketTap[] = [];
+  /** Drops Mobility Headers between these nodes: a host without Mobile IPv6, or a filter on the way. */
+  mobilityFilter: ((from: string, to: string) => boolean) | undefined;
   /** Packets to nowhere: a mistake of the test or of a routing decision. */
   unroutable = 0;
 
@@ -65,6 +69,7 @@ export class Internet {
       this.unroutable += 1;
       return;
     }
+    if (this.mobilityFilter?.(from, to) === true && carriesMobility(packet)) return;
     for (const tap of this.taps) tap(now, 'sent', from, to, packet);
     this.#link(from, to).send(now, packet);
   }
@@ -115,3 +120,6 @@ class SimDevice implements Device {
     this.#handler = undefined;
   }
 }
+
+/** Also inside a tunnel. */
+const carriesMobility = (packet: Uint8Array): boolean => findHeader(packet, PROTOCOL.mobility) !== undefined;

@@ -5,9 +5,8 @@ import { below, SeededRandom } from '../../stack/core/random.ts';
 import { after, milliseconds, seconds } from '../../stack/core/time.ts';
 import { PRESETS, type PresetName } from '../../stack/handoff/strategy.ts';
 import type { HandoffReport } from '../../stack/server/member.ts';
-import { parseTcpHeader, TCP_FLAG } from '../../stack/wire/tcp.ts';
 import { BulkApp, newProgress, readStream, type StreamProgress, writeStream } from './apps.ts';
-import { findTcp } from './find-tcp.ts';
+import { countResets } from './resets.ts';
 import { CONTACT, World } from './world.ts';
 
 const PORT = 80;
@@ -106,15 +105,4 @@ function spoil(world: World, random: SeededRandom): void {
       reorderingDelay: milliseconds(1 + random.float() * 20),
     });
   }
-}
-
-function countResets(world: World): () => number {
-  let resets = 0;
-  world.internet.taps.push((_now, event, _from, _to, packet) => {
-    const at = event === 'sent' ? findTcp(packet) : undefined;
-    if (at === undefined) return;
-    const header = parseTcpHeader(packet, at, packet.length);
-    if (header.ok && (header.value.flags & TCP_FLAG.rst) !== 0) resets += 1;
-  });
-  return () => resets;
 }

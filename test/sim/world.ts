@@ -18,7 +18,7 @@ import { Internet } from './internet.ts';
 
 export const CONTACT = address('2001:db8:100::1');
 export const HOME_AGENT = address('2001:db8:100::ff');
-const CONTROL_PORT = 4433;
+export const CONTROL_PORT = 4433;
 /** A world that has not come to rest by then has a bug. */
 const MAX_EVENTS = 20_000_000;
 

@@ -5,17 +5,19 @@
 import { toHex } from '../core/bytes.ts';
 import { Counters } from '../core/counters.ts';
 import type { Random } from '../core/random.ts';
-import { type Clock, type Instant, ZERO } from '../core/time.ts';
-import type { TimerQueue } from '../core/timer-queue.ts';
+import { after, type Clock, type Duration, type Instant, seconds, ZERO } from '../core/time.ts';
+import type { Timer, TimerQueue } from '../core/timer-queue.ts';
 import { NO_TRACE, type Trace } from '../core/trace.ts';
 import { Acceptor } from '../handoff/acceptor.ts';
 import { Donor, type DonorOutcome } from '../handoff/donor.ts';
 import { HANDOFF_ID_LEN, type HandoffId, type HandoffMessage, MAX_CONNECTIONS } from '../handoff/messages.ts';
 import type { Strategy } from '../handoff/strategy.ts';
 import type { Ipv6Mobility } from '../ipv6/hooks.ts';
+import type { ReceivedPacket } from '../ipv6/port.ts';
 import type { MobileNodeEvents, MobileNodeLayer } from '../mobility/api.ts';
 import type { Connection, InstallOptions, ListenOptions, TcpLayer } from '../tcp/api.ts';
 import type { Address } from '../wire/address.ts';
+import { TCP_FLAG, type TcpHeader } from '../wire/tcp.ts';
 import { AcceptorSide } from './acceptor-side.ts';
 import type { HandoffApp } from './app-contract.ts';
 import { type ControlChannel, type ControlPeer, PlainControlChannel } from './control-channel.ts';
@@ -57,6 +59,8 @@ export interface HandoffReport {
 const MAX_REMEMBERED = 1024;
 /** Clients whose epoch is remembered. */
 const MAX_EPOCHS = 65_536;
+/** How often clients are looked for that have no connection left. */
+const SWEEP_INTERVAL: Duration = seconds(60);
 /** Handoffs coming in at the same time: each holds packets and buffers of a client. */
 const MAX_INCOMING = 1024;
 
@@ -70,6 +74,9 @@ export class Member {
   readonly #donors = new Map<HandoffId, { readonly donor: Donor; readonly to: string }>();
   readonly #acceptors = new Map<HandoffId, { readonly acceptor: Acceptor; readonly from: string }>();
   readonly #epochs = new Map<string, number>();
+  /** Clients that we have bound, or tried to. */
+  readonly #clients = new Map<string, Address>();
+  readonly #sweep: Timer;
   #control: ControlChannel | undefined;
 
   constructor(options: MemberOptions) {
@@ -87,6 +94,8 @@ export class Member {
     });
     const { homeAddress, careOf } = this.mobile;
     this.gate = new PacketGate({ ipv6: options.ipv6, counters: this.counters, homeAddress, careOf });
+    this.#sweep = options.timers.timer((now) => this.#forgetClientsThatLeft(now));
+    options.tcp.onUnmatched = (_now, packet, header) => this.#unmatched(packet, header);
   }
 
   /** Opens the control channel. Throws when its port is taken. */
@@ -205,7 +214,34 @@ export class Member {
 
   #accepted(now: Instant, connection: Connection, app: HandoffApp): void {
     app.accept(now, connection);
+    this.#keepBound(now, connection.remote.address);
     this.mobile.optimize(now, connection.remote.address);
+  }
+
+  /** The mobile node keeps a client's binding fresh until it is told to forget the client. */
+  #keepBound(now: Instant, client: Address): void {
+    this.#clients.set(client.key, client);
+    if (!this.#sweep.armed) this.#sweep.set(after(now, SWEEP_INTERVAL));
+  }
+
+  #forgetClientsThatLeft(now: Instant): void {
+    for (const [key, client] of this.#clients) {
+      if (this.#o.tcp.connectionsBetween(this.mobile.homeAddress, client).length > 0) continue;
+      if (this.#incoming(client) !== undefined) continue;
+      this.#clients.delete(key);
+      this.mobile.forgetCorrespondent(client);
+    }
+    if (this.#clients.size > 0) this.#sweep.set(after(now, SWEEP_INTERVAL));
+  }
+
+  /**
+   * A late packet that a donor sends on may belong to a connection that ended before the cut: as in TIME-WAIT,
+   * nobody needs an answer to it. A SYN does.
+   */
+  #unmatched(packet: ReceivedPacket, header: TcpHeader): 'reset' | 'ignore' {
+    const from = packet.tunnel?.source;
+    if (from === undefined || (header.flags & TCP_FLAG.syn) !== 0) return 'reset';
+    return this.#o.peers.some((peer) => peer.careOf.equals(from)) ? 'ignore' : 'reset';
   }
 
   #message(now: Instant, from: string, message: HandoffMessage): void {
@@ -252,11 +288,13 @@ export class Member {
         client: mobile.latencyTo(client) ?? ZERO,
       }),
       send: (at, reply) => this.#send(at, from, reply),
-      finished: (at, outcome) =>
+      finished: (at, outcome) => {
+        if (outcome.ok) this.#keepBound(at, client);
         this.#note(at, outcome.ok ? 'takeover-done' : 'takeover-failed', {
           id,
           ...(outcome.ok ? {} : { reason: outcome.reason }),
-        }),
+        });
+      },
       acceptor: () => acceptor,
     });
     const acceptor: Acceptor = new Acceptor({ id, epoch, client, strategy, timers, actions: side });

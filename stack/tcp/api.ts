@@ -7,6 +7,7 @@ import type { TimerQueue } from '../core/timer-queue.ts';
 import type { Trace } from '../core/trace.ts';
 import type { Ipv6Port, ReceivedPacket } from '../ipv6/port.ts';
 import type { Address } from '../wire/address.ts';
+import type { TcpHeader } from '../wire/tcp.ts';
 import type { ConnectionSnapshot } from './snapshot.ts';
 
 /** RFC 9293 3.3.2. */
@@ -183,6 +184,12 @@ export interface TcpLayer {
   connections(): Iterable<Connection>;
   /** Those between one of our addresses and a peer address (a handoff moves all of them). */
   connectionsBetween(local: Address, remote: Address): Connection[];
+
+  /**
+   * Asked before a segment that belongs to no connection and no listener is answered with RST (RFC 9293 3.10.7.1):
+   * another member of the group may own the connection.
+   */
+  onUnmatched: ((now: Instant, packet: ReceivedPacket, header: TcpHeader) => 'reset' | 'ignore') | undefined;
 
   // --- handoff -----------------------------------------------------------------------------------------
   /** Tells the handoff, beside the app's own events, each time the send buffer of this connection runs empty. */

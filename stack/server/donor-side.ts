@@ -64,14 +64,17 @@ export class DonorSide implements DonorActions {
 
   quiesce(now: Instant): void {
     for (const connection of this.#connections()) {
-      this.#appOf(connection)?.quiesce(now, connection);
+      const app = this.#appOf(connection);
+      if (app === undefined) continue;
+      app.quiesce(now, connection);
       this.#quiet.add(connection);
       this.#o.tcp.onDrained(connection, (at) => this.#o.donor().drained(at));
     }
   }
 
+  /** Of the apps that were asked: what a later connection has sent goes along with its state. */
   isDrained(): boolean {
-    return this.#connections().every((connection) => connection.unacknowledged === 0);
+    return this.#connections().every((connection) => connection.unacknowledged === 0 || !this.#quiet.has(connection));
   }
 
   /** Asks every app that has given no state yet; anew when the last has answered, for connections have come since. */

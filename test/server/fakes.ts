@@ -4,6 +4,7 @@ import { concatBytes } from '../../stack/core/bytes.ts';
 import { type Duration, type Instant, milliseconds, seconds } from '../../stack/core/time.ts';
 import { TimerQueue } from '../../stack/core/timer-queue.ts';
 import type { Ipv6Mobility } from '../../stack/ipv6/hooks.ts';
+import type { CorrespondentSnapshot, MobileNodeLayer, RouteOptimization } from '../../stack/mobility/api.ts';
 import type {
   Connection,
   ConnectionError,
@@ -16,7 +17,8 @@ import type {
   TcpLayer,
   TcpState,
 } from '../../stack/tcp/api.ts';
-import type { Address } from '../../stack/wire/address.ts';
+import { type ConnectionSnapshot, SNAPSHOT_VERSION } from '../../stack/tcp/snapshot.ts';
+import { type Address, readAddress } from '../../stack/wire/address.ts';
 
 const INFO: ConnectionInfo = {
   srtt: milliseconds(22),
@@ -54,13 +56,15 @@ export class FakeConnection implements Connection {
   state: TcpState;
   info: ConnectionInfo = INFO;
   frozen = false;
-  unacknowledged = 0;
   bytesWritten = 0;
   bytesRead = 0;
   /** What write() takes until the test makes room. */
   room = Number.POSITIVE_INFINITY;
   aborted = false;
   finished = false;
+  /** The send buffer, where a test gives it one, and the offset of its first octet in the stream. */
+  unacknowledgedBytes = new Uint8Array(0);
+  firstUnacknowledged = 0;
   readonly #inbox: Uint8Array[] = [];
   readonly #written: Uint8Array[] = [];
 
@@ -73,6 +77,9 @@ export class FakeConnection implements Connection {
   /** All octets written since the last look. */
   takeWritten(): Uint8Array {
     return concatBytes(...this.#written.splice(0));
+  }
+  get unacknowledged(): number {
+    return this.unacknowledgedBytes.length;
   }
   get readableBytes(): number {
     return this.#inbox.reduce((sum, piece) => sum + piece.length, 0);
@@ -160,17 +167,177 @@ export class FakeTcp implements TcpLayer {
     return connection;
   }
 
-  connections = notHere;
-  connectionsBetween = notHere;
-  onDrained = notHere;
-  freeze = notHere;
-  thaw = notHere;
-  snapshot = notHere;
-  copySendBuffer = notHere;
-  forget = notHere;
-  install = notHere;
-  resume = notHere;
-  nudge = notHere;
+  // Handoff: the connections of one client, and what was asked for them, in order.
+  clients: FakeConnection[] = [];
+  readonly asked: string[] = [];
+  readonly drainHandlers = new Map<Connection, (now: Instant) => void>();
+  /** What install() answers in place of a connection, by local port. */
+  readonly installRefusals = new Map<number, OpenError>();
+  readonly installed: ConnectionSnapshot[] = [];
+
+  connections(): Iterable<Connection> {
+    return this.clients;
+  }
+  connectionsBetween(): Connection[] {
+    return this.clients;
+  }
+  onDrained(connection: Connection, handler: ((now: Instant) => void) | undefined): void {
+    if (handler === undefined) this.drainHandlers.delete(connection);
+    else this.drainHandlers.set(connection, handler);
+  }
+  freeze(_now: Instant, connection: Connection): void {
+    this.#ask('freeze', connection).frozen = true;
+  }
+  thaw(_now: Instant, connection: Connection): void {
+    this.#ask('thaw', connection).frozen = false;
+  }
+  snapshot(_now: Instant, connection: Connection): ConnectionSnapshot {
+    const fake = this.#ask('snapshot', connection);
+    return snapshotOf(fake, fake.unacknowledgedBytes);
+  }
+  copySendBuffer(connection: Connection, from: number): { readonly offset: number; readonly bytes: Uint8Array } {
+    const { unacknowledgedBytes, firstUnacknowledged } = this.#find(connection);
+    const offset = Math.max(from, firstUnacknowledged);
+    return { offset, bytes: unacknowledgedBytes.subarray(offset - firstUnacknowledged) };
+  }
+  forget(connection: Connection): void {
+    this.#ask('forget', connection);
+    this.clients = this.clients.filter((c) => c !== connection);
+  }
+  install(_now: Instant, snapshot: ConnectionSnapshot): Connection | OpenError {
+    const refusal = this.installRefusals.get(snapshot.local.port);
+    if (refusal !== undefined) return refusal;
+    this.installed.push(snapshot);
+    const end = ({ address, port }: { address: Uint8Array; port: number }) => ({
+      address: readAddress(address, 0),
+      port,
+    });
+    const connection = new FakeConnection(end(snapshot.local), end(snapshot.remote), snapshot.state);
+    connection.frozen = true;
+    this.clients.push(connection);
+    this.#ask('install', connection);
+    return connection;
+  }
+  resume(_now: Instant, connection: Connection): void {
+    this.#ask('resume', connection);
+  }
+  nudge(_now: Instant, connection: Connection): void {
+    this.#ask('nudge', connection);
+  }
+
+  #ask(what: string, connection: Connection): FakeConnection {
+    this.asked.push(`${what} ${connection.local.port}/${connection.remote.port}`);
+    return this.#find(connection);
+  }
+  #find(connection: Connection): FakeConnection {
+    const found = this.clients.find((c) => c === connection);
+    if (found === undefined) throw new Error('no connection of this fake');
+    return found;
+  }
+}
+
+/** A snapshot that passes every check, with `sendBuffer` written and not acknowledged. */
+export function snapshotOf(connection: FakeConnection, sendBuffer: Uint8Array): ConnectionSnapshot {
+  const una = connection.firstUnacknowledged;
+  const end = una + sendBuffer.length;
+  const endpoint = ({ address, port }: Endpoint) => ({ address: address.toBytes(), port });
+  return {
+    version: SNAPSHOT_VERSION,
+    local: endpoint(connection.local),
+    remote: endpoint(connection.remote),
+    state: connection.state,
+    passive: true,
+    options: {
+      sendBuffer: 1 << 20,
+      receiveBuffer: 1 << 20,
+      congestion: 'cubic',
+      noDelay: false,
+      delayedAckUs: 0,
+      userTimeoutUs: 0,
+      keepAliveUs: 0,
+      timeWaitUs: 0,
+    },
+    negotiated: {
+      peerMss: 1400,
+      advertisedMss: 1400,
+      sackPermitted: true,
+      timestamps: true,
+      windowScaling: true,
+      sendShift: 5,
+      receiveShift: 5,
+    },
+    send: {
+      iss: 1,
+      una,
+      nxt: end,
+      wnd: 9,
+      wl1: 0,
+      wl2: 0,
+      maxWnd: 9,
+      end,
+      fin: false,
+      sacked: [],
+      synRetransmitted: false,
+    },
+    receive: { irs: 1, nxt: 0, edge: 1000, lastAckSent: 0, mss: 1400, up: 0, read: 0, unacknowledgedText: 0 },
+    timestamps: { value: 1, recent: 1, recentAgeUs: 0 },
+    sendBuffer: sendBuffer.length === 0 ? [] : [{ offset: una, bytes: sendBuffer }],
+    receiveBuffer: { offset: 0, bytes: new Uint8Array(0) },
+    outOfOrder: [],
+    rtt: { srttUs: 1000, rttvarUs: 10, minRttUs: 1000, rtoUs: 1_000_000, backoff: 0 },
+    congestion: { algorithm: 'cubic', cwnd: 14_000, ssthresh: Number.POSITIVE_INFINITY, extra: {} },
+    timers: {},
+    attempts: { timeouts: 0, retransmits: 0, windowProbes: 0, keepAliveProbes: 0 },
+  };
+}
+
+/** The mobile node, as far as a handoff uses it. */
+export class FakeMobile implements MobileNodeLayer {
+  readonly homeAddress: Address;
+  readonly careOf: Address;
+  readonly asked: string[] = [];
+  readonly imported: CorrespondentSnapshot[] = [];
+  tokens = true;
+  state: RouteOptimization = 'bound';
+  latency: Duration | undefined = milliseconds(20);
+
+  constructor(homeAddress: Address, careOf: Address) {
+    this.homeAddress = homeAddress;
+    this.careOf = careOf;
+  }
+
+  registerHome(): void {}
+  optimize(): void {
+    this.asked.push('optimize');
+  }
+  stateOf(): RouteOptimization {
+    return this.state;
+  }
+  runTests(): void {
+    this.asked.push('tests');
+  }
+  hasTokens(): boolean {
+    return this.tokens;
+  }
+  sendBindingUpdate(): boolean {
+    this.asked.push('binding-update');
+    return this.tokens;
+  }
+  useRoute(_now: Instant, _client: Address, route: 'direct' | 'home-agent'): void {
+    this.asked.push(`route ${route}`);
+  }
+  latencyTo(): Duration | undefined {
+    return this.latency;
+  }
+  exportCorrespondent(_now: Instant, client: Address): CorrespondentSnapshot {
+    return { client, homeToken: undefined, lastSequence: 5, bindingRemainingUs: 0, plain: false };
+  }
+  importCorrespondent(_now: Instant, snapshot: CorrespondentSnapshot): void {
+    this.imported.push(snapshot);
+  }
+  forgetCorrespondent(): void {
+    this.asked.push('forget-correspondent');
+  }
 }
 
 export interface Tunnelled {

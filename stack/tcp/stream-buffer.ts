@@ -8,8 +8,10 @@ import { EMPTY } from '../core/bytes.ts';
 import type { Position } from './position.ts';
 
 export const CHUNK_LEN = 65_536;
-/** Chunks that wait to be used again. */
-const MAX_SPARE = 4;
+/** What the first chunk of a stream may measure. */
+const FIRST_CHUNK_LENS = [2_048, 16_384, CHUNK_LEN] as const;
+/** Chunks that wait to be used again: what one acknowledgment of a default send buffer may set free. */
+const MAX_SPARE = 16;
 
 export class StreamBuffer {
   /** First position that is kept. */
@@ -48,7 +50,7 @@ export class StreamBuffer {
     for (let next = from; next < to; ) {
       const offset = at % CHUNK_LEN;
       const length = Math.min(to - next, CHUNK_LEN - offset);
-      const chunk = this.#chunkForWrite(at);
+      const chunk = this.#chunkForWrite(at, offset + length);
       if (length === bytes.length) chunk.set(bytes, offset);
       else chunk.set(bytes.subarray(next, next + length), offset);
       next += length;
@@ -91,9 +93,10 @@ export class StreamBuffer {
       const slot = n % this.#slots.length;
       const chunk = this.#slots[slot];
       this.#slots[slot] = undefined;
-      if (chunk !== undefined && this.#spare !== undefined && this.#spare.length < MAX_SPARE) this.#spare.push(chunk);
+      if (chunk !== undefined) this.#keepSpare(chunk);
     }
     this.start = position;
+    if (this.#spare !== undefined && this.length === 0) this.#spare.length = 0; // an idle connection holds no memory
   }
 
   /** Gives the memory back: nothing more will be written or read. */
@@ -102,16 +105,24 @@ export class StreamBuffer {
     this.start = this.end;
   }
 
-  #chunkForWrite(position: Position): Uint8Array {
+  #keepSpare(chunk: Uint8Array): void {
+    const spare = this.#spare;
+    if (spare !== undefined && spare.length < MAX_SPARE && chunk.length === CHUNK_LEN) spare.push(chunk);
+  }
+
+  /** The chunk that `position` lies in, with room for `end` octets. */
+  #chunkForWrite(position: Position, end: number): Uint8Array {
     const slot = Math.floor(position / CHUNK_LEN) % this.#slots.length;
-    let chunk = this.#slots[slot];
-    if (chunk === undefined) {
-      chunk = this.#spare?.pop() ?? new Uint8Array(CHUNK_LEN);
-      this.#slots[slot] = chunk;
-    }
-    return chunk;
+    const chunk = this.#slots[slot];
+    if (chunk !== undefined && chunk.length >= end) return chunk;
+    const fresh = this.#spare?.pop() ?? new Uint8Array(position < CHUNK_LEN ? firstChunkLen(end) : CHUNK_LEN);
+    if (chunk !== undefined) fresh.set(chunk); // views of the old one stay what they were
+    this.#slots[slot] = fresh;
+    return fresh;
   }
 }
+
+const firstChunkLen = (end: number): number => FIRST_CHUNK_LENS.find((length) => length >= end) ?? CHUNK_LEN;
 
 /** A window of `capacity` octets may begin and end inside a chunk, and overshoot by the window's granularity. */
 const slotsFor = (capacity: number): number => Math.ceil(capacity / CHUNK_LEN) + 2;

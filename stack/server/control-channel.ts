@@ -171,7 +171,7 @@ class Outgoing {
 
   get room(): number {
     const connection = this.#connection;
-    if (connection === undefined || this.#queued > 0) return 0;
+    if (connection === undefined || !this.isUp || this.#queued > 0) return 0;
     const { inFlight, cwnd } = connection.info;
     return connection.unacknowledged > inFlight ? 0 : Math.max(0, cwnd - inFlight);
   }

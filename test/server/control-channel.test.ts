@@ -179,6 +179,31 @@ describe('sending', () => {
   });
 });
 
+describe('room: what would leave at once', () => {
+  test('is the congestion window without what is in flight', () => {
+    const { world, open, last } = setup();
+    const channel = open();
+    expect([channel.room('nobody'), channel.room('b')]).toEqual([0, 0]);
+    last(B).establish(world.now);
+    last(B).info = { ...last(B).info, cwnd: 14_000, inFlight: 4_000 };
+    last(B).unacknowledgedBytes = new Uint8Array(4_000);
+    expect(channel.room('b')).toBe(10_000);
+  });
+
+  test('is none while anything waits, here or in the send buffer', () => {
+    const { world, open, last } = setup();
+    const channel = open();
+    last(B).establish(world.now);
+    last(B).unacknowledgedBytes = new Uint8Array(1);
+    expect(channel.room('b')).toBe(0);
+    last(B).unacknowledgedBytes = new Uint8Array(0);
+    expect(channel.room('b')).toBeGreaterThan(0);
+    last(B).room = 0;
+    channel.send(world.now, 'b', READY);
+    expect(channel.room('b')).toBe(0);
+  });
+});
+
 describe('a connection that breaks', () => {
   test('is told, and dialled again after a while, later each time', () => {
     const { world, open, dialled, last, downs } = setup();

@@ -131,6 +131,7 @@ const notHere = (): never => {
 
 export class FakeTcp implements TcpLayer {
   readonly opened: FakeConnection[] = [];
+  onUnmatched: TcpLayer['onUnmatched'];
   listening: ListenOptions | undefined;
   /** What the next opens answer in place of a connection. */
   refusal: OpenError | undefined;

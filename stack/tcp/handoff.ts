@@ -42,8 +42,9 @@ export function resume(tcb: Tcb, now: Instant): void {
   speak(tcb, now);
 }
 
-/** Data if any may be sent, else an ACK; before the handshake is over its own segment. */
+/** Data if any may be sent, else an ACK; before the handshake is over its own segment. In TIME-WAIT only answers leave. */
 function speak(tcb: Tcb, now: Instant): void {
+  if (tcb.state === 'TIME-WAIT') return;
   const head = tcb.flight.head;
   if (!isSynchronized(tcb.state) && head !== undefined) emitRange(tcb, now, head.start, head.end, true);
   else tcb.ackNow = true;

@@ -16,8 +16,14 @@ export const MAX_HELD_OCTETS = 2 * 1024 * 1024;
 /** Clients with an entry; the oldest tombstone makes room. */
 export const MAX_GATED_CLIENTS = 65_536;
 
+/** A packet as the client's TCP meant it, and the tunnel it came through, which tells whose late packet it may be. */
+interface Kept {
+  readonly bytes: Uint8Array;
+  readonly tunnel: ReceivedPacket['tunnel'];
+}
+
 type Entry =
-  | { readonly kind: 'hold'; readonly packets: Uint8Array[]; octets: number }
+  | { readonly kind: 'hold'; readonly packets: Kept[]; octets: number }
   | { readonly kind: 'forward'; readonly to: Address; expires: Instant };
 
 export interface PacketGateOptions {
@@ -48,7 +54,7 @@ export class PacketGate implements DeliveryHook {
       this.#entries.delete(packet.source.key);
       return 'pass';
     }
-    this.#take(now, entry, plainPacket(packet));
+    this.#take(now, entry, { bytes: plainPacket(packet), tunnel: packet.tunnel });
     return 'taken';
   }
 
@@ -70,7 +76,7 @@ export class PacketGate implements DeliveryHook {
   open(now: Instant, client: Address): void {
     const held = this.#entries.get(client.key);
     this.#entries.delete(client.key);
-    if (held?.kind === 'hold') for (const packet of held.packets) this.#o.ipv6.inject(now, packet);
+    if (held?.kind === 'hold') for (const { bytes, tunnel } of held.packets) this.#o.ipv6.inject(now, bytes, tunnel);
   }
 
   #entryOf(packet: ReceivedPacket): Entry | undefined {
@@ -78,16 +84,16 @@ export class PacketGate implements DeliveryHook {
     return packet.destination.equals(this.#o.homeAddress) ? this.#entries.get(packet.source.key) : undefined;
   }
 
-  #take(now: Instant, entry: Entry, packet: Uint8Array): void {
+  #take(now: Instant, entry: Entry, packet: Kept): void {
     if (entry.kind === 'forward') {
       entry.expires = after(now, TOMBSTONE_LIFETIME);
       this.#o.counters.bump('gate-forwarded');
-      this.#o.ipv6.tunnel(now, packet, this.#o.careOf, entry.to);
-    } else if (entry.octets + packet.length > MAX_HELD_OCTETS) {
+      this.#o.ipv6.tunnel(now, packet.bytes, this.#o.careOf, entry.to);
+    } else if (entry.octets + packet.bytes.length > MAX_HELD_OCTETS) {
       this.#o.counters.bump('gate-overflow');
     } else {
       entry.packets.push(packet);
-      entry.octets += packet.length;
+      entry.octets += packet.bytes.length;
     }
   }
 

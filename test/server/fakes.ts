@@ -350,6 +350,8 @@ export interface Tunnelled {
 /** Injected and tunnelled packets, in their order; injected ones may be looked at as they come. */
 export class FakeIpv6 {
   readonly injected: Uint8Array[] = [];
+  /** Where the tunnel of each began, if it came through one. */
+  readonly injectedThrough: (Address | undefined)[] = [];
   readonly tunnelled: Tunnelled[] = [];
   onInject: ((now: Instant, packet: Uint8Array) => void) | undefined;
 
@@ -360,8 +362,9 @@ export class FakeIpv6 {
       this.tunnelled.push({ inner, source, destination });
       return 'sent';
     },
-    inject: (now, packet) => {
+    inject: (now, packet, tunnel) => {
       this.injected.push(packet);
+      this.injectedThrough.push(tunnel?.source);
       this.onInject?.(now, packet);
     },
     addAddress: notHere,

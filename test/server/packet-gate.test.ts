@@ -202,6 +202,15 @@ describe('open', () => {
     expect(ipv6.injected).toHaveLength(2);
   });
 
+  test('tells of the tunnel that a packet came through: TCP must know a late packet from another member', () => {
+    const { gate, ipv6 } = setup();
+    gate.hold(CLIENT);
+    gate.deliver(NOW, { ...packet(), tunnel: { source: OTHER_MEMBER, destination: CARE_OF } });
+    gate.deliver(NOW, packet());
+    gate.open(NOW, CLIENT);
+    expect(ipv6.injectedThrough).toEqual([OTHER_MEMBER, undefined]);
+  });
+
   test('takes back a forward: a donor that got its client back', () => {
     const { gate, ipv6 } = setup();
     gate.forward(NOW, CLIENT, OTHER_MEMBER);

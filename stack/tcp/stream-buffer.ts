@@ -10,8 +10,21 @@ import type { Position } from './position.ts';
 export const CHUNK_LEN = 65_536;
 /** What the first chunk of a stream may measure. */
 const FIRST_CHUNK_LENS = [2_048, 16_384, CHUNK_LEN] as const;
-/** Chunks that wait to be used again: what one acknowledgment of a default send buffer may set free. */
-const MAX_SPARE = 16;
+/** Chunks of all connections that wait to be used again: 4 MiB, what a few busy ones set free at once. */
+const MAX_SPARE = 64;
+
+/** Chunks of send buffers between two uses; shared, so that an idle connection holds none. */
+export class ChunkPool {
+  readonly #chunks: Uint8Array[] = [];
+
+  take(): Uint8Array {
+    return this.#chunks.pop() ?? new Uint8Array(CHUNK_LEN);
+  }
+
+  give(chunk: Uint8Array): void {
+    if (this.#chunks.length < MAX_SPARE && chunk.length === CHUNK_LEN) this.#chunks.push(chunk);
+  }
+}
 
 export class StreamBuffer {
   /** First position that is kept. */
@@ -21,12 +34,12 @@ export class StreamBuffer {
   capacity: number;
   /** Chunk number n (positions n * CHUNK_LEN on) sits in slot n modulo the number of slots. */
   readonly #slots: (Uint8Array | undefined)[];
-  readonly #spare: Uint8Array[] | undefined;
+  readonly #pool: ChunkPool | undefined;
 
-  /** `recycle`: chunks are used again, so a view() is good only until release(). */
-  constructor(capacity: number, start: Position = 0, recycle = false) {
+  /** With a `pool`, chunks are used again: a view() is good only until release(). */
+  constructor(capacity: number, start: Position = 0, pool?: ChunkPool) {
     this.capacity = capacity;
-    this.#spare = recycle ? [] : undefined;
+    this.#pool = pool;
     this.start = start;
     this.end = start;
     this.#slots = new Array<Uint8Array | undefined>(slotsFor(capacity)).fill(undefined);
@@ -93,10 +106,9 @@ export class StreamBuffer {
       const slot = n % this.#slots.length;
       const chunk = this.#slots[slot];
       this.#slots[slot] = undefined;
-      if (chunk !== undefined) this.#keepSpare(chunk);
+      if (chunk !== undefined) this.#pool?.give(chunk);
     }
     this.start = position;
-    if (this.#spare !== undefined && this.length === 0) this.#spare.length = 0; // an idle connection holds no memory
   }
 
   /** Gives the memory back: nothing more will be written or read. */
@@ -105,20 +117,19 @@ export class StreamBuffer {
     this.start = this.end;
   }
 
-  #keepSpare(chunk: Uint8Array): void {
-    const spare = this.#spare;
-    if (spare !== undefined && spare.length < MAX_SPARE && chunk.length === CHUNK_LEN) spare.push(chunk);
-  }
-
   /** The chunk that `position` lies in, with room for `end` octets. */
   #chunkForWrite(position: Position, end: number): Uint8Array {
     const slot = Math.floor(position / CHUNK_LEN) % this.#slots.length;
     const chunk = this.#slots[slot];
     if (chunk !== undefined && chunk.length >= end) return chunk;
-    const fresh = this.#spare?.pop() ?? new Uint8Array(position < CHUNK_LEN ? firstChunkLen(end) : CHUNK_LEN);
+    const fresh = this.#freshChunk(position < CHUNK_LEN ? firstChunkLen(end) : CHUNK_LEN);
     if (chunk !== undefined) fresh.set(chunk); // views of the old one stay what they were
     this.#slots[slot] = fresh;
     return fresh;
+  }
+
+  #freshChunk(length: number): Uint8Array {
+    return this.#pool !== undefined && length === CHUNK_LEN ? this.#pool.take() : new Uint8Array(length);
   }
 }
 

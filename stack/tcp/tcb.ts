@@ -17,7 +17,7 @@ import { type Position, SYN_POSITION } from './position.ts';
 import { Reassembly } from './reassembly.ts';
 import { Recovery } from './recovery.ts';
 import { RttEstimator } from './rtt.ts';
-import { StreamBuffer } from './stream-buffer.ts';
+import { type ChunkPool, StreamBuffer } from './stream-buffer.ts';
 import { ConnectionTimers, type TimerAges, type TimerKind } from './timers.ts';
 
 /** What a TCB needs of the layer it lives in. */
@@ -27,6 +27,7 @@ export interface TcbLayer {
   readonly trace: Trace;
   readonly observer: TcpObserver;
   readonly counters: Counters;
+  readonly chunks: ChunkPool;
   timerExpired(tcb: Tcb, now: Instant, kind: TimerKind): void;
   /** The TCB has events to tell when the call is over. */
   eventsPending(tcb: Tcb, now: Instant): void;
@@ -160,7 +161,7 @@ export class Tcb {
     this.path = seed.path;
     this.congestion = seed.congestion;
     this.lastHeardAt = now;
-    this.sendBuffer = new StreamBuffer(seed.options.sendBuffer, 0, true);
+    this.sendBuffer = new StreamBuffer(seed.options.sendBuffer, 0, layer.chunks);
     this.receiveBuffer = new StreamBuffer(seed.options.receiveBuffer);
     this.timers = new ConnectionTimers(layer.timers, (at, kind) => layer.timerExpired(this, at, kind));
     this.snd = {

@@ -42,6 +42,7 @@ import { endpointOf, restoreTcb } from './restore.ts';
 import { segmentArrives } from './segment-arrives.ts';
 import { output, refreshPath } from './send.ts';
 import type { ConnectionSnapshot } from './snapshot.ts';
+import { ChunkPool } from './stream-buffer.ts';
 import { takeSnapshot } from './take-snapshot.ts';
 import { Tcb, type TcbLayer } from './tcb.ts';
 import { close, newIncarnation } from './time-wait.ts';
@@ -53,6 +54,7 @@ export class Tcp implements TcpLayer, UpperLayer, TcbLayer {
   readonly trace: Trace;
   readonly observer: TcpObserver;
   readonly counters = new Counters();
+  readonly chunks = new ChunkPool();
   /** Asked before a segment that belongs to no connection is answered with a RST. */
   onUnmatched: ((now: Instant, packet: ReceivedPacket, header: TcpHeader) => 'reset' | 'ignore') | undefined;
   readonly #secret: Uint8Array;

@@ -22,12 +22,6 @@ interface Kept {
   readonly tunnel: ReceivedPacket['tunnel'];
 }
 
-interface HeldPacket {
-  readonly bytes: Uint8Array;
-  /** How it came: what a donor sends on is treated with leniency later. */
-  readonly tunnel: ReceivedPacket['tunnel'];
-}
-
 type Entry =
   | { readonly kind: 'hold'; readonly packets: Kept[]; octets: number }
   | { readonly kind: 'forward'; readonly to: Address; expires: Instant };

@@ -36,10 +36,12 @@ export function pipeOf(tcb: Tcb): number {
 /** SND.UNA has moved by `acked` octets (SYN and FIN not counted). */
 export function onAdvance(tcb: Tcb, now: Instant, acked: number): void {
   const { recovery, snd } = tcb;
+  // The ACK that ends a fast recovery does not open the window as well (RFC 6582 3.2, step 3).
+  const grows = recovery.phase !== 'recovery' && acked > 0;
   if (recovery.phase !== 'open' && snd.una >= recovery.point) endRecovery(tcb);
   else if (recovery.phase === 'recovery') onPartialAck(tcb, acked);
   else if (recovery.phase === 'open') recovery.dupAcks = 0;
-  if (recovery.phase !== 'recovery' && acked > 0) {
+  if (grows) {
     ackEvent.now = now;
     ackEvent.acked = acked;
     ackEvent.srtt = tcb.rtt.srtt ?? ZERO;

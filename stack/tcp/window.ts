@@ -9,10 +9,10 @@ const freeSpace = (tcb: Tcb): number => tcb.receiveBuffer.capacity - (tcb.receiv
 /** RCV.WND. */
 export const receiveWindow = (tcb: Tcb): number => Math.max(0, tcb.rcv.edge - tcb.rcv.nxt);
 
-/** The window that may be offered now. */
+/** The window that may be offered now, and that 16 bits can say. */
 function windowToOffer(tcb: Tcb): number {
   const current = receiveWindow(tcb);
-  const free = freeSpace(tcb);
+  const free = Math.min(freeSpace(tcb), 0xffff * 2 ** tcb.rcv.shift);
   const step = Math.min(tcb.receiveBuffer.capacity / 2, Math.max(1, tcb.rcv.mss));
   return free - current >= step ? free : current;
 }

@@ -1,0 +1,243 @@
+// Loss and its repair: RFC 6298, 5681, 6675, 6582, 3042, 2018 and 2883, segment by segment against a script.
+
+import { describe, expect, test } from 'vitest';
+import { milliseconds, seconds } from '../../stack/core/time.ts';
+import type { TcpOptions } from '../../stack/wire/tcp-option.ts';
+import { seqAdd } from '../../stack/wire/seq.ts';
+import { B, established, firstDifference, PORT, pattern } from './support.ts';
+import { opened, type PeerOptions, type ScriptedPeer, type Seen } from './scripted-peer.ts';
+
+const SACK_OK = { mss: 1000, sackPermitted: true };
+const starts = (seen: readonly Seen[]): number[] => seen.map((s) => s.seq);
+
+/** Ten segments of 1000 octets are out: [0, 10000). */
+function tenOut(options: PeerOptions = {}): ReturnType<typeof opened> {
+  const all = opened(options);
+  all.peer.run(100);
+  all.app.send(pattern(100_000));
+  expect(starts(all.peer.rest())).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9].map((n) => n * 1000));
+  all.peer.run(100);
+  return all;
+}
+
+const sack = (peer: ScriptedPeer, ...blocks: readonly [number, number][]): TcpOptions => ({
+  sack: blocks.map(([left, right]) => ({
+    left: seqAdd(peer.ours ?? (0 as never), left + 1),
+    right: seqAdd(peer.ours ?? (0 as never), right + 1),
+  })),
+});
+
+describe('with SACK (RFC 6675)', () => {
+  test('RFC 6675 5: one segment lost is sent again at the third duplicate, once, and only it', () => {
+    const { peer } = tenOut({ synOptions: SACK_OK });
+    peer.send({ ack: 0, options: sack(peer, [1000, 2000]) });
+    peer.send({ ack: 0, options: sack(peer, [1000, 3000]) });
+    expect(starts(peer.rest())).toEqual([10_000, 11_000]); // limited transmit, by the pipe
+    peer.send({ ack: 0, options: sack(peer, [1000, 4000]) });
+    expect(starts(peer.rest())).toEqual([0]);
+    for (let end = 5000; end <= 12_000; end += 1000) peer.send({ ack: 0, options: sack(peer, [1000, end]) });
+    expect(starts(peer.rest()).includes(0)).toBe(false);
+    peer.send({ ack: 12_000 });
+    expect(starts(peer.rest()).every((at) => at >= 12_000)).toBe(true);
+  });
+
+  test('RFC 6675 5: two holes are filled in one recovery, with one reduction', () => {
+    const { peer, connection } = tenOut({ synOptions: SACK_OK, tcp: { congestion: 'newreno' } });
+    peer.send({ ack: 0, options: sack(peer, [1000, 3000], [4000, 10_000]) });
+    expect(starts(peer.rest()).slice(0, 2)).toEqual([0, 3000]);
+    const { ssthresh, cwnd } = connection.info;
+    expect([ssthresh, cwnd]).toEqual([5000, 5000]);
+    peer.send({ ack: 3000, options: sack(peer, [4000, 10_000]) });
+    expect(connection.info.ssthresh).toBe(5000);
+  });
+
+  test('RFC 6675 4, NextSeg (4): with nothing new to send, the tail is sent again once as a rescue', () => {
+    const { peer, app } = opened({ synOptions: SACK_OK });
+    peer.run(100);
+    app.send(pattern(8000));
+    peer.rest();
+    peer.send({ ack: 0, options: sack(peer, [1000, 6000]) });
+    expect(starts(peer.rest())).toEqual([0, 7000]);
+    peer.send({ ack: 6000 });
+    expect(starts(peer.rest())).toEqual([]);
+  });
+
+  test('RFC 2018 8: after a timeout a peer that has dropped what it SACKed gets it again', () => {
+    const { peer } = tenOut({ synOptions: SACK_OK });
+    peer.send({ ack: 0, options: sack(peer, [0, 1000]) }); // a lie: SACKed, but never acknowledged
+    peer.rest();
+    peer.run(2000);
+    expect(starts(peer.rest())[0]).toBe(0);
+  });
+
+  test('blocks that no honest peer sends are ignored', () => {
+    const { peer, connection } = tenOut({ synOptions: SACK_OK });
+    const inFlight = connection.info.inFlight;
+    for (const block of [
+      [5000, 4000],
+      [9000, 20_000],
+      [-500, 1000],
+      [3000, 3000],
+    ] as const) {
+      peer.send({ ack: 0, options: sack(peer, block as [number, number]) });
+    }
+    expect(connection.info.inFlight).toBe(inFlight);
+    expect(peer.rest()).toEqual([]);
+  });
+});
+
+describe('without SACK (RFC 6582)', () => {
+  test('RFC 3042: the first two duplicates let one new segment go each', () => {
+    const { peer } = tenOut();
+    peer.send({ ack: 0 });
+    expect(starts(peer.rest())).toEqual([10_000]);
+    peer.send({ ack: 0 });
+    expect(starts(peer.rest())).toEqual([11_000]);
+  });
+
+  test('RFC 6582 3.2: the third duplicate retransmits; a partial ACK the next hole at once', () => {
+    const { peer, connection } = tenOut({ tcp: { congestion: 'newreno' } });
+    for (let i = 0; i < 3; i++) peer.send({ ack: 0 });
+    expect(starts(peer.rest())).toEqual([10_000, 11_000, 0]);
+    expect(connection.info.ssthresh).toBe(6000); // half of the 12 segments in flight
+    for (let i = 0; i < 4; i++) peer.send({ ack: 0 });
+    peer.rest();
+    peer.send({ ack: 3000 });
+    expect(starts(peer.rest())[0]).toBe(3000);
+    peer.send({ ack: 12_000 });
+    expect(connection.info.cwnd).toBe(6000);
+  });
+
+  test('RFC 5681 2: a changed window or text on it makes an ACK no duplicate', () => {
+    const { peer } = tenOut();
+    for (let i = 0; i < 5; i++) peer.send({ ack: 0, window: 60_000 - i });
+    for (let i = 0; i < 5; i++) peer.send({ ack: 0, text: 10 });
+    expect(starts(peer.rest().filter((s) => s.length > 0))).toEqual([]);
+  });
+
+  test('RFC 6582 3.2, step 2: duplicates of what was out at a timeout start no second recovery', () => {
+    const { peer, connection } = tenOut();
+    peer.run(150);
+    expect(starts(peer.rest())).toEqual([0]);
+    peer.send({ ack: 10_000 });
+    peer.rest();
+    const { ssthresh } = connection.info;
+    for (let i = 0; i < 3; i++) peer.send({ ack: 10_000 });
+    expect(connection.info.ssthresh).toBe(ssthresh);
+  });
+});
+
+describe('timeouts (RFC 6298)', () => {
+  test('5.5: the RTO doubles with each timeout, up to a minute; only the oldest segment goes', () => {
+    const { peer } = tenOut({ tcp: { userTimeout: seconds(10_000) } });
+    peer.run(300_000);
+    const seen = peer.rest();
+    expect(seen.every((s) => s.seq === 0 && s.length === 1000)).toBe(true);
+    const gaps = seen.map((s) => s.at).map((at, i, all) => at - (all[i - 1] ?? 100));
+    expect(gaps.slice(1, 9).every((gap, i) => gap === Math.min(60_000, 2 * (gaps[i] ?? 0)))).toBe(true);
+    expect(gaps.at(-1)).toBe(60_000);
+  });
+
+  test('RFC 5681 3.1: a timeout leaves one segment of window, and slow start brings the rest again', () => {
+    const { peer, connection } = tenOut();
+    peer.run(150);
+    expect(connection.info.cwnd).toBe(1000);
+    expect(starts(peer.rest())).toEqual([0]);
+    peer.send({ ack: 1000 });
+    expect(starts(peer.rest())).toEqual([1000, 2000]);
+    peer.send({ ack: 3000 });
+    expect(starts(peer.rest())).toEqual([3000, 4000, 5000, 6000]);
+  });
+
+  test('RFC 5681 3.1 (4): a second timeout for the same octets leaves ssthresh alone', () => {
+    const { peer, connection } = tenOut({ tcp: { congestion: 'newreno' } });
+    peer.run(150);
+    const { ssthresh } = connection.info;
+    peer.run(1000);
+    expect([ssthresh, connection.info.ssthresh]).toEqual([5000, 5000]);
+  });
+
+  test('Karn: an ACK of what was sent twice gives no RTT sample', () => {
+    const { peer, connection } = tenOut();
+    const { srtt } = connection.info;
+    peer.run(5000);
+    peer.send({ ack: 10_000 });
+    expect(connection.info.srtt).toBe(srtt);
+  });
+
+  test('RFC 9293 3.8.3, R1: after three timeouts of full segments the path is suspected', () => {
+    const { peer } = tenOut();
+    peer.run(20_000);
+    expect(peer.host.ipv6.blackHoles).toEqual([1500]);
+  });
+});
+
+describe('what the receiver says (RFC 2018, 2883, 5681 4.2)', () => {
+  const blocks = (peer: ScriptedPeer, seen: Seen | undefined): number[][] =>
+    (seen?.options.sack ?? []).map(({ left, right }) => [
+      (left - peer.iss - 1) | 0,
+      (right - peer.iss - 1) | 0,
+    ]);
+
+  test('RFC 2018 4: out of order octets are reported at once, the newest block first', () => {
+    const { peer } = opened({ synOptions: SACK_OK });
+    for (const at of [1000, 3000, 5000, 7000]) peer.send({ seq: at, text: 500, ack: 0 });
+    const seen = peer.rest();
+    expect(seen.map((s) => blocks(peer, s))).toEqual([
+      [[1000, 1500]],
+      [[3000, 3500], [1000, 1500]],
+      [[5000, 5500], [3000, 3500], [1000, 1500]],
+      [[7000, 7500], [5000, 5500], [3000, 3500]],
+    ]);
+    expect(seen.every((s) => s.ack === 0)).toBe(true);
+  });
+
+  test('RFC 5681 4.2: a segment that fills a gap is acknowledged at once, with all behind it', () => {
+    const { peer, app } = opened({ synOptions: SACK_OK });
+    peer.send({ seq: 500, text: 500, ack: 0 });
+    peer.rest();
+    peer.send({ seq: 0, text: 500, ack: 0 });
+    expect(peer.rest()).toMatchObject([{ ack: 1000 }]);
+    expect(app.receivedLength).toBe(1000);
+  });
+
+  test('RFC 2883 4.1: a duplicate is reported in the first block, once', () => {
+    const { peer } = opened({ synOptions: SACK_OK });
+    peer.send({ seq: 0, text: 1000, ack: 0 });
+    peer.send({ seq: 0, text: 500, ack: 0 });
+    const seen = peer.rest();
+    expect(blocks(peer, seen.at(-1))).toEqual([[0, 500]]);
+    peer.send({ seq: 2000, text: 500, ack: 0 });
+    expect(blocks(peer, peer.rest().at(-1))).toEqual([[2000, 2500]]);
+  });
+
+  test('RFC 2883 4.2: a duplicate inside the out-of-order queue comes before its own block', () => {
+    const { peer } = opened({ synOptions: SACK_OK });
+    peer.send({ seq: 1000, text: 1000, ack: 0 });
+    peer.send({ seq: 1200, text: 300, ack: 0 });
+    expect(blocks(peer, peer.rest().at(-1))).toEqual([[1200, 1500], [1000, 2000]]);
+  });
+
+  test('SACK blocks take their place from the text of a segment (RFC 6691)', () => {
+    const { peer, app } = opened({ synOptions: SACK_OK });
+    peer.send({ seq: 1000, text: 100, ack: 0 });
+    peer.rest();
+    app.send(pattern(2000));
+    expect(peer.rest()[0]).toMatchObject({ length: 1000 - 12 });
+  });
+});
+
+test('a burst of losses in a large window is repaired without a timeout', () => {
+  const made = established({ delay: milliseconds(20) }, { accepted: (app) => app.send(pattern(400_000)) });
+  made.world.runFor(milliseconds(10));
+  let count = 0;
+  made.world.filter = (s) => {
+    if (s.text.length === 0 || s.header.sourcePort !== PORT || !s.from.equals(B)) return 'pass';
+    count += 1;
+    return count > 20 && count < 60 && count % 4 === 0 ? 'drop' : 'pass';
+  };
+  made.world.runFor(seconds(5));
+  expect(firstDifference(made.client.bytes, pattern(400_000))).toBeUndefined();
+  expect(made.server().connection.info.rto).toBeLessThanOrEqual(seconds(1));
+  expect(count).toBeLessThan(320);
+});

@@ -128,12 +128,6 @@ test('octets and segments by node; a super-frame counts as the segments it was',
   ]);
 });
 
-test('the longest stall is the longest time between two reads of the application', () => {
-  const stats = new DownloadStats();
-  for (const ms of [100, 101, 140, 150]) stats.read(at(ms));
-  expect(stats.figures().longestStallMs).toBe(39);
-});
-
 test('a seeded file is the same each time, another with another seed, and hashed as it is', async () => {
   const path = join(directory, 'seeded');
   const hash = await writeSeededFile(path, 2_500_001, 7);

@@ -100,8 +100,8 @@ describe('flags', () => {
 
 test('paths are described once where both directions are alike, twice where not', () => {
   const lines = describePaths(parse('--delay', 'a:b=11ms', '--loss', 'c-a=1%', '--rate', 'c-a=none'));
-  expect(lines).toContain('a -> b: 11 ms, 100 Mbit/s');
-  expect(lines).toContain('b -> a: 10 ms, 100 Mbit/s');
+  expect(lines).toContain('a -> b: 11 ms, 1000 Mbit/s');
+  expect(lines).toContain('b -> a: 10 ms, 1000 Mbit/s');
   expect(lines).toContain('a <-> c: 20 ms, loss 1 %');
   expect(lines).toHaveLength(7);
 });

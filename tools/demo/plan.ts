@@ -4,7 +4,7 @@
 import type { Random } from '../../stack/core/random.ts';
 import { type Duration, toMilliseconds } from '../../stack/core/time.ts';
 import { handoffFormula, handoffTime, PRESETS, type PresetName } from '../../stack/handoff/strategy.ts';
-import { CONTACT_ADDRESS, conditions, HOME_PREFIX, siteNamed, type Topology } from '../lab/topology.ts';
+import { CLIENT_SITE, CONTACT_ADDRESS, conditions, HOME_PREFIX, siteNamed, type Topology } from '../lab/topology.ts';
 import type { Group, GroupMember } from '../roles/group-file.ts';
 
 export interface DemoOptions {
@@ -28,7 +28,6 @@ export interface PlannedHandoff {
 }
 
 export const SERVERS = ['a', 'b'] as const;
-export const CLIENT_SITE = 'c';
 const KEY_LEN = 32;
 const FIRST_SPI = 257;
 

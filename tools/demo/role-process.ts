@@ -89,12 +89,10 @@ export class RoleProcess {
   }
 
   #ended(status: number): void {
-    const word =
-      this.#stderr
-        .trim()
-        .split('\n')
-        .at(-1)
-        ?.replace(/^homeport: /, '') ?? '';
+    const lines = this.#stderr.trim().split('\n');
+    // Our own line, else the one of an uncaught error, which the stack follows.
+    const line = lines.findLast((l) => l.startsWith('homeport: ')) ?? lines.find((l) => l.includes('Error')) ?? '';
+    const word = line.replace(/^homeport: /, '');
     this.#failure = new UserError(`${this.#title}: ${word === '' ? `ended with status ${status}` : word}`);
     for (const { reject } of this.#waiting) reject(this.#failure);
     this.#waiting.clear();

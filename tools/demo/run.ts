@@ -10,14 +10,13 @@ import { SystemRandom } from '../../tun/random.ts';
 import { UserError } from '../errors.ts';
 import { buildNamespaces } from '../lab/namespaces.ts';
 import { flagsOfTopology } from '../lab/options.ts';
-import { CONTACT_ADDRESS, siteNamed } from '../lab/topology.ts';
+import { CLIENT_SITE, CONTACT_ADDRESS, siteNamed } from '../lab/topology.ts';
 import type { Output } from '../output.ts';
 import { adminSocket, callAdmin } from '../roles/admin.ts';
 import { drawFrom, type GetResult } from '../roles/client.ts';
 import { type Group, groupFileText } from '../roles/group-file.ts';
 import { sha256OfFile, writeSeededFile } from '../seeded-file.ts';
 import {
-  CLIENT_SITE,
   clientArguments,
   createGroup,
   type DemoFiles,
@@ -44,6 +43,17 @@ export async function runDemo(options: DemoOptions, output: Output): Promise<Dem
     await roles.stop();
     rmSync(work, { recursive: true, force: true });
   }
+}
+
+/** A handoff that is not done so long after the download has ended never will be. */
+const AFTERWARDS_MS = 3_000;
+
+async function inTime<T>(handoff: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new UserError('a handoff was not done when the download ended')), AFTERWARDS_MS);
+  });
+  return Promise.race([handoff, late]).finally(() => clearTimeout(timer));
 }
 
 /** What a handoff came to, as the donor tells it. */
@@ -78,12 +88,13 @@ class Demo {
     const group = this.#writeGroup();
     this.#output.say('Building the lab and starting its roles ...');
     buildNamespaces(topology);
-    await this.#startRouter();
+    const router = await this.#startRouter();
     const servers = await this.#startServers(group);
     const { result, asked } = await this.#download(file, servers);
     const receivedSha256 = await sha256OfFile(this.#files.received);
     await this.#roles.stop(); // captures are whole when their writers have ended
-    return this.#figures(file, sha256, receivedSha256, result, asked, group);
+    const { links } = await router.event('router');
+    return { ...this.#figures(file, sha256, receivedSha256, result, asked, group), links };
   }
 
   /** The file that is served, and what it is hashed to. */
@@ -104,9 +115,11 @@ class Demo {
     return group;
   }
 
-  async #startRouter(): Promise<void> {
+  async #startRouter(): Promise<RoleProcess> {
     const args = ['lab', 'router', '--pcap', this.#files.captureOf('lab'), ...flagsOfTopology(this.#options.topology)];
-    await this.#roles.start({ title: 'router', site: undefined, args }).event('ready');
+    const router = this.#roles.start({ title: 'router', site: undefined, args });
+    await router.event('ready');
+    return router;
   }
 
   /** The home agent, then the servers, until each is registered and knows the other. */
@@ -158,7 +171,7 @@ class Demo {
     const result = (await client.event('done').finally(() => progress?.finish())) as unknown as GetResult;
     const failed = (error: unknown): undefined =>
       void this.#output.warn(error instanceof Error ? error.message : String(error));
-    const done = await Promise.all(asked.map((handoff) => handoff.catch(failed)));
+    const done = await Promise.all(asked.map((handoff) => inTime(handoff).catch(failed)));
     return { result, asked: done.filter((handoff) => handoff !== undefined) };
   }
 
@@ -180,7 +193,7 @@ class Demo {
     download: GetResult,
     asked: readonly Asked[],
     group: Group,
-  ): DemoFigures {
+  ): Omit<DemoFigures, 'links'> {
     const { topology, out } = this.#options;
     const names = new Map(group.members.map(({ name, careOf }) => [careOf.toString(), name]));
     const handoffs = planHandoffs(this.#options).map((plan, i): HandoffResult => {

@@ -20,6 +20,8 @@ export interface DemoFigures {
   readonly receivedSha256: string;
   readonly handoffs: readonly HandoffResult[];
   readonly wire: WireFigures;
+  /** What the router counted on each one-way path. */
+  readonly links: unknown;
   /** Names of the nodes by care-of address. */
   readonly names: ReadonlyMap<string, string>;
   readonly timeline: string;
@@ -45,7 +47,7 @@ export function problemsOf(figures: DemoFigures): string[] {
 export function describeFigures(figures: DemoFigures): string {
   const { download, handoffs, wire, names, expectedSha256 } = figures;
   const agrees = figures.receivedSha256 === expectedSha256 && download.sha256 === expectedSha256;
-  const rate = octets(download.octets / Math.max(0.001, download.seconds));
+  const rate = octets(download.bytes / Math.max(0.001, download.durationMs / 1000));
   const sources = download.sources.map(({ source, octets: n, segments }) => {
     const name = names.get(source);
     return [name === undefined ? source : `${name} (${source})`, octets(n), String(segments)];
@@ -57,7 +59,7 @@ export function describeFigures(figures: DemoFigures): string {
     `${h.formula} = ${h.formulaMs.toFixed(2)} ms`,
   ]);
   return [
-    `${figures.file}: ${octets(download.octets)} in ${download.seconds.toFixed(2)} s (${rate}/s)`,
+    `${figures.file}: ${octets(download.bytes)} in ${(download.durationMs / 1000).toFixed(2)} s (${rate}/s)`,
     `  SHA-256 of the original  ${expectedSha256}`,
     `  SHA-256 of what arrived  ${figures.receivedSha256}  ${agrees ? 'equal' : 'DIFFERENT'}`,
     '',

@@ -42,7 +42,11 @@ export const ROUTER_ADDRESS = address('2001:db8::1');
 
 export const LAB_MTU = 1500;
 
-export const DEFAULT_RATE = 100e6;
+/** Of the client's link; the servers and home have a better one. */
+const CLIENT_RATE = 100e6;
+const SERVER_RATE = 1e9;
+export const CLIENT_SITE = 'c';
+
 export const DEFAULT_SEED = 1;
 
 const DEFAULT_DELAY_MS: Readonly<Record<string, number>> = { 'a-b': 10, 'a-c': 20, 'b-c': 20 };
@@ -97,7 +101,8 @@ export function conditions(topology: Topology, from: string, to: string): PathCo
 
 function defaultConditions(from: string, to: string): PathConditions {
   const delayMs = DEFAULT_DELAY_MS[[from, to].sort().join('-')] ?? HOME_DELAY_MS;
-  return { delay: milliseconds(delayMs), loss: 0, duplication: 0, reordering: 0, rate: DEFAULT_RATE };
+  const rate = from === CLIENT_SITE || to === CLIENT_SITE ? CLIENT_RATE : SERVER_RATE;
+  return { delay: milliseconds(delayMs), loss: 0, duplication: 0, reordering: 0, rate };
 }
 
 function createSite(name: string): Site {

@@ -1,5 +1,5 @@
-// What a client sees of its download: how much came from which node, the handoffs between them, the longest time
-// in which the application got nothing. Fed by TCP's observer and by the application; pure, times come in.
+// What a client's TCP sees of its download: how much came from which node, the handoffs between them. Fed by TCP's
+// observer; pure, times come in.
 //
 // Handoff time as DESIGN.md section 1 has it: from the last data segment that came from the donor's care-of
 // address to the first from the acceptor's, of those that the client's TCP accepted.
@@ -27,7 +27,6 @@ export interface HandoffFigures {
 export interface DownloadFigures {
   readonly sources: readonly SourceFigures[];
   readonly handoffs: readonly HandoffFigures[];
-  readonly longestStallMs: number;
 }
 
 type Seen = Pick<ReceivedPacket, 'wireSource' | 'hasHomeAddressOption' | 'gsoSize'>;
@@ -37,8 +36,6 @@ export class DownloadStats {
   readonly #handoffs: HandoffFigures[] = [];
   #current: string | undefined;
   #lastAt: Instant | undefined;
-  #lastReadAt: Instant | undefined;
-  #longestStallUs = 0;
   #last = '';
 
   /** TCP has accepted a segment with new octets. */
@@ -52,14 +49,6 @@ export class DownloadStats {
     if (packet.hasHomeAddressOption) this.#follow(now, total.source, offset);
   }
 
-  /** The application has got octets. */
-  read(now: Instant): void {
-    if (this.#lastReadAt !== undefined) {
-      this.#longestStallUs = Math.max(this.#longestStallUs, elapsed(this.#lastReadAt, now));
-    }
-    this.#lastReadAt = now;
-  }
-
   /** Where the last octets came from. */
   get current(): string {
     return this.#last;
@@ -69,7 +58,6 @@ export class DownloadStats {
     return {
       sources: [...this.#sources.values()].map((source) => ({ ...source })),
       handoffs: [...this.#handoffs],
-      longestStallMs: this.#longestStallUs / 1_000,
     };
   }
 

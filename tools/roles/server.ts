@@ -7,12 +7,12 @@ import { isPresetName, PRESETS, type PresetName } from '../../stack/handoff/stra
 import { Host } from '../../stack/host.ts';
 import type { MobileNodeEvents } from '../../stack/mobility/api.ts';
 import { CONTACT_PRIORITY, MEMBER_PRIORITY } from '../../stack/mobility/mobile-node.ts';
+import { FileServer } from '../../stack/server/file-server.ts';
 import { type HandoffReport, Member } from '../../stack/server/member.ts';
 import { type Address, address } from '../../stack/wire/address.ts';
 import { UserError } from '../errors.ts';
 import type { Output } from '../output.ts';
 import { type AdminFields, adminSocket, serveAdmin } from './admin.ts';
-import { createFileServer } from './file-server.ts';
 import { NodeRuntime } from './runtime.ts';
 
 export interface MemberAddress {
@@ -45,10 +45,12 @@ export interface ServerOptions {
 const LOOK_AGAIN = milliseconds(20);
 
 export async function runServer(options: ServerOptions, output: Output): Promise<void> {
+  const files = await FileServer.open({ directory: options.directory });
+  await files.warm();
   const runtime = new NodeRuntime({ device: options.device, pcap: options.pcap, name: options.name });
   let admin: AdminServer | undefined;
   try {
-    const node = new ServerNode(options, output, runtime);
+    const node = new ServerNode(options, output, runtime, files);
     admin = await serveAdmin(options.admin ?? adminSocket(options.name), (request) => node.admin(request));
     node.start();
     await runtime.untilStopped();
@@ -67,7 +69,7 @@ class ServerNode {
   readonly #connected = new Set<string>();
   #registered = false;
 
-  constructor(options: ServerOptions, output: Output, runtime: NodeRuntime) {
+  constructor(options: ServerOptions, output: Output, runtime: NodeRuntime, files: FileServer) {
     this.#options = options;
     this.#output = output;
     this.#runtime = runtime;
@@ -80,7 +82,7 @@ class ServerNode {
       mobile: (events) => this.#mobileNode(host, events),
       peers: options.members.map((member) => ({ ...member, controlPort })),
     });
-    this.#member.serve(options.port, createFileServer(host.tcp, clock, options.directory));
+    this.#member.serve(options.port, files.server(host.tcp, clock));
   }
 
   start(): void {

@@ -3,7 +3,8 @@
 
 import { equalBytes } from '../core/bytes.ts';
 import type { Clock, Duration, Instant } from '../core/time.ts';
-import type { AcceptorActions, AcceptorOutcome, CopiedBuffers } from '../handoff/acceptor.ts';
+import type { AcceptorActions, AcceptorOutcome } from '../handoff/acceptor.ts';
+import type { CopiedBuffers } from '../handoff/copied-buffers.ts';
 import type { ConnectionState, HandoffMessage } from '../handoff/messages.ts';
 import type { CorrespondentSnapshot, MobileNodeLayer } from '../mobility/api.ts';
 import type { Connection, InstallOptions, TcpLayer } from '../tcp/api.ts';

@@ -3,14 +3,8 @@
 
 import { describe, expect, test } from 'vitest';
 import { type Duration, milliseconds, seconds } from '../../stack/core/time.ts';
-import {
-  type AcceptorPhase,
-  CopiedBuffers,
-  MAX_COPIED,
-  MAX_HOLD_BACK,
-  RESTORE_TIMEOUT,
-  STATE_TIMEOUT,
-} from '../../stack/handoff/acceptor.ts';
+import { type AcceptorPhase, MAX_HOLD_BACK, RESTORE_TIMEOUT, STATE_TIMEOUT } from '../../stack/handoff/acceptor.ts';
+import { CopiedBuffers, MAX_COPIED } from '../../stack/handoff/copied-buffers.ts';
 import type { HandoffMessage } from '../../stack/handoff/messages.ts';
 import { PRESETS, type Strategy } from '../../stack/handoff/strategy.ts';
 import { CLIENT, CONNECTION, CORRESPONDENT, ID, OTHER_ID, RecordingAcceptor, STATES, World } from './recorders.ts';

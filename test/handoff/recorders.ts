@@ -3,12 +3,8 @@
 
 import { type Duration, type Instant, milliseconds, ZERO } from '../../stack/core/time.ts';
 import { TimerQueue } from '../../stack/core/timer-queue.ts';
-import {
-  Acceptor,
-  type AcceptorActions,
-  type AcceptorOutcome,
-  type CopiedBuffers,
-} from '../../stack/handoff/acceptor.ts';
+import { Acceptor, type AcceptorActions, type AcceptorOutcome } from '../../stack/handoff/acceptor.ts';
+import type { CopiedBuffers } from '../../stack/handoff/copied-buffers.ts';
 import { Donor, type DonorActions, type DonorOutcome } from '../../stack/handoff/donor.ts';
 import type { ConnectionName, ConnectionState, HandoffMessage } from '../../stack/handoff/messages.ts';
 import { PRESETS, type Strategy } from '../../stack/handoff/strategy.ts';

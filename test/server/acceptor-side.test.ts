@@ -3,7 +3,7 @@
 import { describe, expect, test } from 'vitest';
 import { Counters } from '../../stack/core/counters.ts';
 import { ZERO } from '../../stack/core/time.ts';
-import { CopiedBuffers } from '../../stack/handoff/acceptor.ts';
+import { CopiedBuffers } from '../../stack/handoff/copied-buffers.ts';
 import type { ConnectionState } from '../../stack/handoff/messages.ts';
 import { AcceptorSide } from '../../stack/server/acceptor-side.ts';
 import { PacketGate } from '../../stack/server/packet-gate.ts';

@@ -2,7 +2,6 @@
 
 import { concatBytes } from '../../stack/core/bytes.ts';
 import { type Duration, type Instant, milliseconds, seconds } from '../../stack/core/time.ts';
-import { TimerQueue } from '../../stack/core/timer-queue.ts';
 import type { Ipv6Mobility } from '../../stack/ipv6/hooks.ts';
 import type { CorrespondentSnapshot, MobileNodeLayer, RouteOptimization } from '../../stack/mobility/api.ts';
 import type {
@@ -20,6 +19,8 @@ import type {
 import { type ConnectionSnapshot, SNAPSHOT_VERSION } from '../../stack/tcp/snapshot.ts';
 import { type Address, readAddress } from '../../stack/wire/address.ts';
 
+export { World } from '../handoff/recorders.ts';
+
 const INFO: ConnectionInfo = {
   srtt: milliseconds(22),
   minRtt: milliseconds(20),
@@ -32,22 +33,6 @@ const INFO: ConnectionInfo = {
   sackPermitted: true,
   timestamps: true,
 };
-
-/** A virtual clock over one timer queue. */
-export class World {
-  readonly timers = new TimerQueue();
-  now = 1_000_000 as Instant;
-
-  /** Lets the time pass, timers included. */
-  pass(span: Duration): void {
-    const end = (this.now + span) as Instant;
-    for (let next = this.timers.nextDeadline(); next <= end; next = this.timers.nextDeadline()) {
-      this.now = next;
-      this.timers.runDue(next);
-    }
-    this.now = end;
-  }
-}
 
 export class FakeConnection implements Connection {
   readonly local: Endpoint;

@@ -6,8 +6,10 @@ import type { Tcb } from './tcb.ts';
 /** Octets of the buffer that neither hold data in order nor wait for the application. */
 const freeSpace = (tcb: Tcb): number => tcb.receiveBuffer.capacity - (tcb.receiveBuffer.end - tcb.rcv.read);
 
-/** RCV.WND. */
-export const receiveWindow = (tcb: Tcb): number => Math.max(0, tcb.rcv.edge - tcb.rcv.nxt);
+/** RCV.WND, counted from the first octet of text where the peer's SYN is still to come. */
+export const receiveWindow = (tcb: Tcb): number => Math.max(0, tcb.rcv.edge - windowStart(tcb));
+
+const windowStart = (tcb: Tcb): number => Math.max(0, tcb.rcv.nxt);
 
 /** The window that may be offered now, and that 16 bits can say. */
 function windowToOffer(tcb: Tcb): number {
@@ -22,13 +24,14 @@ export function advertiseWindow(tcb: Tcb, syn: boolean): number {
   const { rcv } = tcb;
   // RFC 7323 2.2: never scaled in a SYN.
   const unit = syn ? 1 : 2 ** rcv.shift;
+  const start = windowStart(tcb);
   const current = receiveWindow(tcb);
   const offer = windowToOffer(tcb);
   let field = Math.floor(offer / unit);
   // Rounding down must not pull the edge back (RFC 7323 2.4), and rounding up must not outgrow the buffer.
-  if (field * unit < current && rcv.nxt + (field + 1) * unit < rcv.read + tcb.receiveBuffer.capacity + unit) field += 1;
+  if (field * unit < current && start + (field + 1) * unit < rcv.read + tcb.receiveBuffer.capacity + unit) field += 1;
   field = Math.min(0xffff, field);
-  rcv.edge = Math.max(rcv.edge, rcv.nxt + field * unit);
+  rcv.edge = Math.max(rcv.edge, start + field * unit);
   return field;
 }
 

@@ -5,8 +5,8 @@ import { describe, expect, test } from 'vitest';
 import { milliseconds, seconds } from '../../stack/core/time.ts';
 import { CHALLENGE_ACKS, KEEPALIVE_PROBES } from '../../stack/tcp/limits.ts';
 import { address } from '../../stack/wire/address.ts';
+import { ACK, FIN, listening, OURS, opened, PSH, RST, ScriptedPeer, SYN } from './scripted-peer.ts';
 import { A, B, established, pattern, type World } from './support.ts';
-import { ACK, FIN, listening, opened, OURS, PSH, RST, SYN, ScriptedPeer } from './scripted-peer.ts';
 
 const resets = (world: World): number => world.sent.filter((s) => (s.header.flags & RST) !== 0).length;
 
@@ -245,7 +245,11 @@ describe('RFC 9293 3.10.7.1: segments to no connection', () => {
     const bytes = new Uint8Array(20);
     bytes[12] = 0x50;
     bytes[13] = SYN;
-    peer.host.ipv6.receive(peer.world.now, { at: peer.world.now, from: B, to: A, header: {} as never, text: bytes, gsoSize: 0 }, bytes);
+    peer.host.ipv6.receive(
+      peer.world.now,
+      { at: peer.world.now, from: B, to: A, header: {} as never, text: bytes, gsoSize: 0 },
+      bytes,
+    );
     expect([peer.rest(), peer.host.tcp.counters.get('checksum')]).toEqual([[], 1]);
   });
 

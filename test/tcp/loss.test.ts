@@ -2,10 +2,10 @@
 
 import { describe, expect, test } from 'vitest';
 import { milliseconds, seconds } from '../../stack/core/time.ts';
-import type { TcpOptions } from '../../stack/wire/tcp-option.ts';
 import { seqAdd } from '../../stack/wire/seq.ts';
-import { B, established, firstDifference, PORT, pattern } from './support.ts';
+import type { TcpOptions } from '../../stack/wire/tcp-option.ts';
 import { opened, type PeerOptions, type ScriptedPeer, type Seen } from './scripted-peer.ts';
+import { B, established, firstDifference, PORT, pattern } from './support.ts';
 
 const SACK_OK = { mss: 1000, sackPermitted: true };
 const starts = (seen: readonly Seen[]): number[] => seen.map((s) => s.seq);
@@ -174,10 +174,7 @@ describe('timeouts (RFC 6298)', () => {
 
 describe('what the receiver says (RFC 2018, 2883, 5681 4.2)', () => {
   const blocks = (peer: ScriptedPeer, seen: Seen | undefined): number[][] =>
-    (seen?.options.sack ?? []).map(({ left, right }) => [
-      (left - peer.iss - 1) | 0,
-      (right - peer.iss - 1) | 0,
-    ]);
+    (seen?.options.sack ?? []).map(({ left, right }) => [(left - peer.iss - 1) | 0, (right - peer.iss - 1) | 0]);
 
   test('RFC 2018 4: out of order octets are reported at once, the newest block first', () => {
     const { peer } = opened({ synOptions: SACK_OK });
@@ -185,9 +182,20 @@ describe('what the receiver says (RFC 2018, 2883, 5681 4.2)', () => {
     const seen = peer.rest();
     expect(seen.map((s) => blocks(peer, s))).toEqual([
       [[1000, 1500]],
-      [[3000, 3500], [1000, 1500]],
-      [[5000, 5500], [3000, 3500], [1000, 1500]],
-      [[7000, 7500], [5000, 5500], [3000, 3500]],
+      [
+        [3000, 3500],
+        [1000, 1500],
+      ],
+      [
+        [5000, 5500],
+        [3000, 3500],
+        [1000, 1500],
+      ],
+      [
+        [7000, 7500],
+        [5000, 5500],
+        [3000, 3500],
+      ],
     ]);
     expect(seen.every((s) => s.ack === 0)).toBe(true);
   });
@@ -215,7 +223,10 @@ describe('what the receiver says (RFC 2018, 2883, 5681 4.2)', () => {
     const { peer } = opened({ synOptions: SACK_OK });
     peer.send({ seq: 1000, text: 1000, ack: 0 });
     peer.send({ seq: 1200, text: 300, ack: 0 });
-    expect(blocks(peer, peer.rest().at(-1))).toEqual([[1200, 1500], [1000, 2000]]);
+    expect(blocks(peer, peer.rest().at(-1))).toEqual([
+      [1200, 1500],
+      [1000, 2000],
+    ]);
   });
 
   test('SACK blocks take their place from the text of a segment (RFC 6691)', () => {

@@ -30,6 +30,8 @@ export interface StreamOptions {
   readonly pauseOnCreate?: boolean;
   /** The connection comes from another node with this; held until resumeHandoff(). */
   readonly carried?: Carried;
+  /** We have just opened it: 'connect' or an error follows, even where the peer has answered already. */
+  readonly connecting?: boolean;
 }
 
 type WriteCallback = (error: Error | null | undefined) => void;
@@ -65,7 +67,7 @@ export class ConnectionStream extends Duplex {
     });
     this.clock = clock;
     this.connection = connection;
-    this.#connecting = connection === undefined || connection.state === 'SYN-SENT';
+    this.#connecting = connection === undefined || options.connecting === true || connection.state === 'SYN-SENT';
     if (connection !== undefined) this.#attach(connection);
   }
 

@@ -24,7 +24,7 @@ export interface SocketOptions extends StreamOptions {
   readonly signal?: AbortSignal;
 }
 
-export interface SocketConnectOptions extends Omit<SocketOptions, 'carried'> {
+export interface SocketConnectOptions extends Omit<SocketOptions, 'carried' | 'connecting'> {
   readonly host: string | Address;
   readonly port: number;
   readonly localAddress?: string | Address;
@@ -189,7 +189,7 @@ export function connectSocket(tcp: TcpLayer, clock: Clock, options: SocketConnec
     const place = { address: remote.toString(), port: options.port };
     return failedSocket(clock, openError(connection, 'connect', place), options);
   }
-  const socket = new Socket(clock, connection, options);
+  const socket = new Socket(clock, connection, { ...options, connecting: true });
   if (options.timeout !== undefined) socket.setTimeout(options.timeout);
   return socket;
 }

@@ -110,6 +110,8 @@ export class Tcp implements TcpLayer, UpperLayer, TcbLayer {
     } finally {
       this.#leave();
     }
+    // A peer on this machine may have answered from inside: told later, for nobody listens to this connection yet.
+    if (this.#pending.length > 0) this.#wakeUp.set(now);
     return tcb.connection;
   }
 

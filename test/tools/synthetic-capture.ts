@@ -80,6 +80,16 @@ export class SyntheticCapture {
     return this.raw(ms + rttMs, tcp(CONTACT, CLIENT, undefined, synAck), { interface: on });
   }
 
+  /** A SYN of the client from this port. */
+  syn(ms: number, port: number): this {
+    return this.raw(ms, tcp(CLIENT, CONTACT, undefined, { seq: 7, flags: TCP_FLAG.syn, length: 0, port }));
+  }
+
+  /** A RST of the server to this port. */
+  reset(ms: number, port: number): this {
+    return this.raw(ms, tcp(CONTACT, CLIENT, NODE_A, { seq: 0, flags: TCP_FLAG.rst, length: 0, port }));
+  }
+
   /** Data at this stream offset, from a care-of address or, without one, through the home agent. */
   data(ms: number, offset: number, length: number, careOf?: Address, on = 0): this {
     const segment = { seq: SERVER_ISN + 1 + offset, flags: TCP_FLAG.ack, length };

@@ -58,20 +58,21 @@ export function buildNamespaces(topology: Topology): void {
   }
 }
 
-/** A router that says nothing of its own accord, so that a capture holds the lab's traffic and no more. */
+/**
+ * A router that says nothing of its own accord, so that a capture holds the lab's traffic and no more. Forwarding is
+ * the namespace's matter (all), while the devices are no router's: they would report the group of all routers.
+ */
 function kernelSettings(): string {
-  const settings: Readonly<Record<string, number>> = {
-    'all/forwarding': 1,
-    'default/forwarding': 1,
-    'default/accept_ra': 0,
-    'default/accept_dad': 0,
-    'default/dad_transmits': 0,
-    'default/router_solicitations': 0,
-    'default/addr_gen_mode': 1, // no link-local address
-  };
-  return Object.entries(settings)
-    .map(([name, value]) => `echo ${value} > /proc/sys/net/ipv6/conf/${name}`)
-    .join(' && ');
+  const settings: readonly (readonly [name: string, value: number])[] = [
+    ['all/forwarding', 1],
+    ['default/forwarding', 0],
+    ['default/accept_ra', 0],
+    ['default/accept_dad', 0],
+    ['default/dad_transmits', 0],
+    ['default/router_solicitations', 0],
+    ['default/addr_gen_mode', 1], // no link-local address
+  ];
+  return settings.map(([name, value]) => `echo ${value} > /proc/sys/net/ipv6/conf/${name}`).join(' && ');
 }
 
 /** Devices, addresses and routes of a site, as lines of `ip -batch`. */

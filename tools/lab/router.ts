@@ -29,6 +29,9 @@ export interface RouterOptions {
 
 /** How much later a reordered packet comes: some forty full-sized packets at 100 Mbit/s. */
 const REORDERING_DELAY = milliseconds(5);
+/** In front of a rate: what the link carries in so long a time, and never less than a few bursts. */
+const QUEUE_TIME = milliseconds(20);
+const MIN_QUEUE = 256 * 1024;
 /** RFC 4443 2.4 (f): a bound on the errors that a flood can make us send. */
 const MAX_ERRORS_PER_SECOND = 100;
 
@@ -59,8 +62,10 @@ export class Router {
         if (from === to) continue;
         // Each link draws from a generator of its own: traffic elsewhere does not change its luck.
         const random = new SeededRandom(topology.seed * 1_000 + number++);
-        const path = { ...conditions(topology, from.site.name, to.site.name), reorderingDelay: REORDERING_DELAY };
-        const link = new Link({ timers, random }, path, (now, packets) => this.#deliver(now, to, packets));
+        const path = conditions(topology, from.site.name, to.site.name);
+        const queueBytes = Math.max(MIN_QUEUE, (path.rate / 8e6) * QUEUE_TIME);
+        const model = { ...path, queueBytes, reorderingDelay: REORDERING_DELAY };
+        const link = new Link({ timers, random }, model, (now, packets) => this.#deliver(now, to, packets));
         this.#links.set(pairKey(from.site.name, to.site.name), link);
       }
       from.device.onFrames((now, frames) => this.#input(now, from, frames));

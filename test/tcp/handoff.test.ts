@@ -21,7 +21,6 @@ import {
   expectOpen,
   firstDifference,
   type Pair,
-  PORT,
   pair,
   pattern,
   type TestHost,
@@ -94,5 +93,205 @@ describe('RFC 9293 state moved at a random moment: both streams whole, no RST', 
     expect(firstDifference(made.client.bytes, pattern(down, 2))).toBeUndefined();
     expect([made.client.closed, made.client.error]).toEqual([true, undefined]);
     expect(made.world.sent.filter(isRst)).toEqual([]);
+  });
+});
+
+/** A server in mid-download of one megabyte over 20 ms, moved in slow start. */
+function download(pause = 0): { made: Pair; moved: ReturnType<typeof move> } {
+  const made = established({}, { accepted: (app) => app.send(pattern(1_000_000)) });
+  made.world.runFor(milliseconds(65));
+  const moved = move(made, made.b, made.server().connection, milliseconds(pause), false);
+  return { made, moved };
+}
+
+const fromServer = (made: Pair, since: number): WireSegment[] =>
+  made.world.sent.filter((s, i) => i >= since && s.from.equals(B));
+
+describe('DESIGN.md 7', () => {
+  test('a frozen connection says nothing: no ACK, no timer, no RST, no event', () => {
+    const made = established({}, { accepted: (app) => app.send(pattern(100_000)) });
+    const server = made.server();
+    made.client.send(pattern(100_000));
+    made.world.runFor(milliseconds(15));
+    made.b.tcp.freeze(made.world.now, server.connection);
+    const [sent, told] = [made.world.sent.length, server.told.length];
+    made.world.runFor(seconds(100));
+    expect(fromServer(made, sent)).toEqual([]);
+    expect(server.told.length).toBe(told);
+    expect([server.connection.frozen, server.connection.read(made.world.now)]).toEqual([true, undefined]);
+    expect(server.connection.write(made.world.now, pattern(5))).toBe(0);
+  });
+
+  test('a thawed one goes on as if it had only been slow', () => {
+    const made = established({}, { accepted: (app) => app.send(pattern(300_000), true) });
+    made.client.send(pattern(300_000, 2), true);
+    made.world.runFor(milliseconds(60));
+    made.b.tcp.freeze(made.world.now, made.server().connection);
+    made.world.runFor(milliseconds(500));
+    const rtt = made.server().connection.info.srtt ?? 0;
+    made.b.tcp.thaw(made.world.now, made.server().connection);
+    made.world.runFor(seconds(100));
+    expect(firstDifference(made.client.bytes, pattern(300_000))).toBeUndefined();
+    expect(firstDifference(made.server().bytes, pattern(300_000, 2))).toBeUndefined();
+    expect(made.server().connection.info.minRtt).toBeLessThanOrEqual(rtt);
+    expect(made.server().connection.info.srtt).toBeLessThan(milliseconds(200)); // the pause was not measured
+  });
+
+  test('an installed one is silent until it is resumed, and speaks at once then', () => {
+    const { made, moved } = download();
+    const sent = made.world.sent.length;
+    made.world.runFor(seconds(5));
+    expect(fromServer(made, sent)).toEqual([]);
+    moved.to.tcp.resume(made.world.now, moved.installed);
+    expect(fromServer(made, sent).length).toBeGreaterThan(0);
+  });
+
+  test('the donor’s flight is not in the acceptor’s pipe: it starts with new octets and the initial window', () => {
+    const { made, moved } = download();
+    const next = Math.max(...made.world.sent.filter((s) => s.from.equals(B)).map((s) => s.header.seq));
+    const sent = made.world.sent.length;
+    expect([moved.installed.info.inFlight, moved.installed.info.cwnd]).toEqual([0, 10 * 1428]);
+    moved.to.tcp.resume(made.world.now, moved.installed);
+    const first = fromServer(made, sent);
+    expect(first.length).toBe(10);
+    expect(first.every((s) => s.header.seq > next)).toBe(true);
+  });
+
+  test('without loss nothing is sent twice', () => {
+    const { made, moved } = download();
+    made.server().adopt(moved.installed);
+    moved.to.tcp.resume(made.world.now, moved.installed);
+    made.world.runFor(seconds(10));
+    expect(firstDifference(made.client.bytes, pattern(1_000_000))).toBeUndefined();
+    expect(moved.installed.info.retransmits).toBe(0);
+  });
+
+  test('what the donor’s flight lost is sent again on SACK evidence, without a timeout', () => {
+    const made = established({}, { accepted: (app) => app.send(pattern(1_000_000)) });
+    made.world.runFor(milliseconds(60));
+    made.world.filter = (s, i) => (s.from.equals(B) && s.text.length > 0 && i % 9 === 0 ? 'drop' : 'pass');
+    made.world.runFor(milliseconds(21)); // a round, and some of it is lost
+    made.world.filter = undefined;
+    const moved = move(made, made.b, made.server().connection, milliseconds(0), false);
+    made.server().adopt(moved.installed);
+    const before = made.world.now;
+    moved.to.tcp.resume(made.world.now, moved.installed);
+    made.world.runFor(milliseconds(150));
+    expect(made.client.receivedLength).toBeGreaterThan(400_000);
+    made.world.run((before + seconds(20)) as never);
+    expect(firstDifference(made.client.bytes, pattern(1_000_000))).toBeUndefined();
+    expect(moved.installed.info.retransmits).toBeGreaterThan(0);
+  });
+
+  test('nothing to send: a pure ACK, at once', () => {
+    const made = established();
+    made.client.send(pattern(100));
+    made.world.runFor(milliseconds(11));
+    const moved = move(made, made.b, made.server().connection, milliseconds(0), false);
+    const sent = made.world.sent.length;
+    moved.to.tcp.resume(made.world.now, moved.installed);
+    expect(fromServer(made, sent)).toMatchObject([{ header: { flags: TCP_FLAG.ack } }]);
+  });
+
+  test('RFC 7323 5.4: TSval never steps back, though the acceptor’s clock is another one', () => {
+    const { made, moved } = download();
+    const last = made.world.sent.filter((s) => s.from.equals(B)).at(-1)?.header.options.timestamp?.value ?? 0;
+    const sent = made.world.sent.length;
+    moved.to.tcp.resume(made.world.now, moved.installed);
+    const first = fromServer(made, sent)[0]?.header.options.timestamp?.value ?? 0;
+    expect((first - last) | 0).toBeGreaterThan(0);
+  });
+
+  test('RFC 6298 3: an echo of the donor’s TSval, and octets it sent, give no RTT sample', () => {
+    const { made, moved } = download(1000);
+    const { srtt } = moved.installed.info;
+    moved.to.tcp.resume(made.world.now, moved.installed);
+    made.world.runFor(milliseconds(40));
+    expect(moved.installed.info.srtt ?? 0).toBeLessThan((srtt ?? 0) + milliseconds(5));
+  });
+
+  test('nudge: all that this node has sent and nobody acknowledged goes again, the oldest octets first', () => {
+    const { made, moved } = download();
+    made.world.filter = (s) => (s.from.equals(B) ? 'drop' : 'pass');
+    moved.to.tcp.resume(made.world.now, moved.installed);
+    made.world.runFor(milliseconds(1));
+    made.world.filter = undefined;
+    const sent = made.world.sent.length;
+    const { ssthresh } = moved.installed.info;
+    moved.to.tcp.nudge(made.world.now, moved.installed);
+    const again = fromServer(made, sent);
+    expect(again.length).toBeGreaterThanOrEqual(10);
+    expect(again.every((s, i) => i === 0 || s.header.seq > (again[i - 1]?.header.seq ?? 0))).toBe(true);
+    expect(moved.installed.info.ssthresh).toBe(ssthresh);
+    made.world.runFor(seconds(10));
+    expect(firstDifference(made.client.bytes, pattern(1_000_000))).toBeUndefined();
+  });
+
+  test('what was received and not read is read on the new node, in order with what comes', () => {
+    const made = established();
+    made.server().autoRead = false;
+    made.client.send(pattern(50_000), true);
+    made.world.runFor(milliseconds(35));
+    const moved = move(made, made.b, made.server().connection, milliseconds(5), false);
+    const app = made.server();
+    app.autoRead = true;
+    app.adopt(moved.installed);
+    moved.to.tcp.resume(made.world.now, moved.installed);
+    made.world.runFor(seconds(100));
+    expect(firstDifference(app.bytes, pattern(50_000))).toBeUndefined();
+    expect([made.client.closed, app.closed]).toEqual([true, true]);
+  });
+
+  test('an address or a pair of ends that is not free here is refused', () => {
+    const made = established();
+    made.b.tcp.freeze(made.world.now, made.server().connection);
+    const snapshot = made.b.tcp.snapshot(made.world.now, made.server().connection);
+    expect(made.b.tcp.install(made.world.now, snapshot, { congestion: 'carry' })).toBe('address-in-use');
+    expect(made.a.tcp.install(made.world.now, snapshot, { congestion: 'carry' })).toBe('address-not-available');
+  });
+});
+
+describe('every state moves', () => {
+  test('SYN-RECEIVED: the handshake ends on the new node, which tells connected', () => {
+    const made = pair();
+    made.world.runFor(milliseconds(15)); // the SYN,ACK is under way
+    const [connection] = made.b.tcp.connectionsBetween(B, A);
+    if (connection === undefined) throw new Error('no half-open connection');
+    expect(connection.state).toBe('SYN-RECEIVED');
+    const moved = move(made, made.b, connection, milliseconds(0), false);
+    const told: string[] = [];
+    moved.installed.events = { connected: () => told.push('connected') };
+    moved.to.tcp.resume(made.world.now, moved.installed);
+    made.world.runFor(milliseconds(100));
+    expect([moved.installed.state, made.client.connection.state, told]).toEqual([
+      'ESTABLISHED',
+      'ESTABLISHED',
+      ['connected'],
+    ]);
+  });
+
+  test.each(['FIN-WAIT-1', 'FIN-WAIT-2', 'CLOSE-WAIT', 'LAST-ACK', 'TIME-WAIT'] as const)('%s', (state) => {
+    const made = established({}, { server: { timeWait: seconds(2) } });
+    const { client, world } = made;
+    const server = made.server();
+    client.autoShutdown = false;
+    server.autoShutdown = false;
+    const serverFirst = state === 'FIN-WAIT-1' || state === 'FIN-WAIT-2' || state === 'TIME-WAIT';
+    (serverFirst ? server : client).connection.shutdown(world.now);
+    if (state !== 'FIN-WAIT-1') world.runFor(milliseconds(25));
+    if (state === 'TIME-WAIT') client.connection.shutdown(world.now);
+    if (state === 'LAST-ACK') server.connection.shutdown(world.now);
+    if (state === 'TIME-WAIT') world.runFor(milliseconds(11));
+    expect(server.connection.state).toBe(state);
+    const moved = move(made, made.b, server.connection, milliseconds(20), false);
+    server.adopt(moved.installed);
+    moved.to.tcp.resume(world.now, moved.installed);
+    world.runFor(milliseconds(500));
+    client.connection.shutdown(world.now);
+    server.connection.shutdown(world.now);
+    world.runFor(seconds(100));
+    expect([client.error, server.error]).toEqual([undefined, undefined]);
+    expect([client.connection.state, moved.installed.state]).toEqual(['CLOSED', 'CLOSED']);
+    expect(world.sent.filter(isRst)).toEqual([]);
   });
 });

@@ -130,6 +130,16 @@ describe('passive open', () => {
     expect(accepted.map((app) => [app.connection.state, app.told])).toEqual([['ESTABLISHED', ['connected']]]);
   });
 
+  test('a SYN that comes again gets the SYN,ACK again, at once', () => {
+    const { peer } = listening();
+    peer.send({ flags: SYN, seq: -1 });
+    peer.send({ flags: SYN, seq: -1 });
+    expect(peer.rest()).toMatchObject([
+      { flags: SYN | ACK, seq: -1, ack: 0 },
+      { flags: SYN | ACK, seq: -1, ack: 0 },
+    ]);
+  });
+
   test('RFC 9293 3.10.7.4, fifth: in SYN-RECEIVED an ACK of something else is reset', () => {
     const { peer, accepted } = listening();
     peer.send({ flags: SYN, seq: -1 });

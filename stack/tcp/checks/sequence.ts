@@ -4,6 +4,8 @@
 import { after, type Instant } from '../../core/time.ts';
 import { TS_RECENT_LIFETIME } from '../limits.ts';
 import { takeTimestamp } from '../options.ts';
+import { emitRange } from '../output.ts';
+import { SYN_POSITION } from '../position.ts';
 import type { Segment, Verdict } from '../segment.ts';
 import type { Tcb } from '../tcb.ts';
 import { receiveWindow } from '../window.ts';
@@ -50,12 +52,20 @@ function isAcceptable(tcb: Tcb, seg: Segment, window: number): boolean {
 /** An unacceptable segment is answered with an ACK, unless it is a RST. */
 function refuse(tcb: Tcb, now: Instant, seg: Segment): Verdict {
   if (seg.isRst) return 'drop';
+  if (isSynAgain(tcb, seg)) {
+    if (tcb.challenges.take(now)) emitRange(tcb, now, SYN_POSITION, SYN_POSITION + 1, true);
+    return 'drop';
+  }
   noteDuplicate(tcb, seg);
   if (tcb.state === 'TIME-WAIT' && seg.fin) tcb.timers.timeWait.set(after(now, tcb.options.timeWait));
   // Text that comes again is answered each time: our ACK may have been lost. The rest is rationed.
   if (seg.textLength > 0 || seg.fin || seg.isSyn || tcb.challenges.take(now)) tcb.ackNow = true;
   return 'drop';
 }
+
+/** Our SYN,ACK was lost: a bare ACK would not help a peer in SYN-SENT (RFC 9293 3.10.7.3 drops it). */
+const isSynAgain = (tcb: Tcb, seg: Segment): boolean =>
+  tcb.state === 'SYN-RECEIVED' && seg.isSyn && !seg.isAck && seg.seq === SYN_POSITION;
 
 /** RFC 2883 4: what has been received before is reported with the next ACK. */
 function noteDuplicate(tcb: Tcb, seg: Segment): void {

@@ -9,7 +9,7 @@ import type { Address } from '../../stack/wire/address.ts';
 import { address } from '../../stack/wire/address.ts';
 import { parseIcmpv6 } from '../../stack/wire/icmpv6.ts';
 import { emitIpv6Header, IPV6_HEADER_LEN, PROTOCOL, parseIpv6Header, pseudoHeaderSum } from '../../stack/wire/ipv6.ts';
-import { Router } from '../../tools/lab/router.ts';
+import { type LabSink, Router } from '../../tools/lab/router.ts';
 import {
   CONTACT_ADDRESS,
   createTopology,
@@ -50,8 +50,9 @@ function world(options: TopologyOptions = {}) {
   const timers = new TimerQueue();
   const sites = new Map(topology.sites.map(({ name }) => [name, new SiteDevice(name)]));
   const captured: string[] = [];
-  const sink = (now: Instant, site: { name: string }, direction: string) =>
-    captured.push(`${now} ${site.name} ${direction}`);
+  const sink: LabSink = (now, site, _packet, lost) => {
+    captured.push(`${now} ${site.name}${lost === undefined ? '' : ` ${lost}`}`);
+  };
   const router = new Router({ topology, timers, devices: sites, sink });
   const site = (name: string): SiteDevice => {
     const device = sites.get(name);
@@ -186,9 +187,25 @@ test.each([
   expect(captured).toEqual([]);
 });
 
-test('the capture sees a packet where it leaves its site and where it comes into one', () => {
+test('the capture sees each packet once: where it comes into a site', () => {
   const { site, run, captured } = world();
   site('c').emit(5 as Instant, packet(node('c'), node('b')));
   run();
-  expect(captured).toEqual(['5 c out', '20005 b in']);
+  expect(captured).toEqual(['20005 b']);
+});
+
+test('the capture sees what does not arrive where it left, with the reason', () => {
+  const { site, run, captured } = world({
+    overrides: [
+      { pairs: [['c', 'a']], change: { loss: 1 } },
+      { pairs: [['c', 'b']], change: { rate: 1000 } },
+    ],
+  });
+  site('c').emit(EPOCH, packet(node('c'), node('a')));
+  site('c').emit(EPOCH, packet(node('c'), node('a'), { hopLimit: 1 }));
+  site('c').emit(EPOCH, packet(node('c'), address('2001:db8:77::1')));
+  for (let i = 0; i < 200; i++) site('c').emit(EPOCH, packet(node('c'), node('b'), { size: 1500 }));
+  expect(captured.slice(0, 5)).toEqual(['0 c lost', '0 c hop limit exceeded', '0 c', '0 c no route', '0 c']);
+  expect(captured.at(-1)).toBe('0 c lost: the queue is full');
+  run();
 });

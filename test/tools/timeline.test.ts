@@ -85,7 +85,7 @@ test('messages of the client are in their rows, with direction, number and statu
   ]);
 });
 
-test('in a capture of several interfaces the one of the SYN counts', () => {
+test('in a capture of several interfaces the one counts on which the SYN-ACK came to the client', () => {
   const capture = new SyntheticCapture('c', 'a')
     .handshake(0, 28, 0)
     .data(10, 0, MSS, NODE_A, 1)

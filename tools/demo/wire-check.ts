@@ -1,4 +1,5 @@
-// What the capture of the whole lab says of the client's connection: resets and SYNs, tunnels looked into.
+// What the capture of the whole lab says of the client's connection: resets and SYNs. Tunnels are not looked into:
+// what goes through one comes out of it at some place.
 
 import type { Address } from '../../stack/wire/address.ts';
 import { readPcapng } from '../../stack/wire/pcapng.ts';
@@ -6,7 +7,7 @@ import { TCP_FLAG } from '../../stack/wire/tcp.ts';
 import { dissect } from '../timeline/dissect.ts';
 
 export interface WireFigures {
-  /** Packets with RST between client and contact address, at whatever place they were seen. */
+  /** Packets with RST between client and contact address. */
   readonly resets: number;
   /** Different SYNs of the client: one that is sent again for loss is the same. */
   readonly syns: number;

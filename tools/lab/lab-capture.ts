@@ -1,5 +1,6 @@
-// One pcapng file for the whole lab, an interface a site. Each packet is in it twice where it arrived: where it
-// left a site and where it came into one, so the time on the way can be read off.
+// One pcapng file for the whole lab, an interface a site. Each packet is in it once, on the interface of the site it
+// came into, at that time; one that was lost is on that of the site it left, with a comment. So Wireshark sees
+// each connection as one stream. When a packet left is in the capture of the node that sent it.
 
 import type { Instant } from '../../stack/core/time.ts';
 import { LINKTYPE_RAW, pcapngInterface, pcapngPacket, pcapngSectionHeader } from '../../stack/wire/pcapng.ts';
@@ -24,9 +25,10 @@ export class LabCapture {
     }
   }
 
-  readonly sink: LabSink = (now: Instant, site, _direction, bytes) => {
+  readonly sink: LabSink = (now: Instant, site, bytes, lost) => {
     const id = this.#interfaces.get(site.name) ?? 0;
-    this.#file.write(pcapngPacket({ interface: id, timestampNs: this.#wall.unixNs(now), bytes }));
+    const comment = lost === undefined ? {} : { comment: lost };
+    this.#file.write(pcapngPacket({ interface: id, timestampNs: this.#wall.unixNs(now), bytes, ...comment }));
   };
 
   close(): void {

@@ -9,15 +9,17 @@ import { elapsed, type Instant, milliseconds, seconds } from '../../stack/core/t
 import type { TimerQueue } from '../../stack/core/timer-queue.ts';
 import type { Device, Frame } from '../../stack/device/device.ts';
 import { Link } from '../../stack/device/fault.ts';
-import type { Direction } from '../../stack/device/record.ts';
 import type { Address } from '../../stack/wire/address.ts';
 import { ICMPV6 } from '../../stack/wire/icmpv6.ts';
 import { IPV6_FIELD, IPV6_HEADER_LEN, parseIpv6Header } from '../../stack/wire/ipv6.ts';
 import { icmpv6ErrorPacket, mayCauseError } from './router-error.ts';
 import { conditions, pairKey, ROUTER_ADDRESS, type Site, type Topology } from './topology.ts';
 
-/** What the capture is shown: 'out' of a site into the Internet, 'in' = out of the Internet into the site. */
-export type LabSink = (now: Instant, site: Site, direction: Direction, packet: Uint8Array) => void;
+/**
+ * What the capture is shown: each packet once, where it comes into a site; or, with `lost` saying why, one that does
+ * not arrive, where it left its site. Both ends of every way would make each packet look like a retransmission.
+ */
+export type LabSink = (now: Instant, site: Site, packet: Uint8Array, lost?: string) => void;
 
 export interface RouterOptions {
   readonly topology: Topology;
@@ -93,24 +95,34 @@ export class Router {
       this.counters.bump('not-for-the-internet');
       return;
     }
-    this.#sink(now, from.site, 'out', packet);
     if (hopLimit <= 1) {
+      this.#sink(now, from.site, packet, 'hop limit exceeded');
       this.#answerError(now, from, packet, source, { type: ICMPV6.timeExceeded, code: 0 });
       return;
     }
     const to = this.#ports.find((port) => port !== from && reaches(port.site, destination));
     if (to === undefined) {
+      this.#sink(now, from.site, packet, 'no route');
       this.#answerError(now, from, packet, source, { type: ICMPV6.unreachable, code: 0 });
       return;
     }
     this.counters.bump('forwarded');
     const onward = packet.slice();
     setU8(onward, IPV6_FIELD.hopLimit, hopLimit - 1); // RFC 8200 3
-    this.link(from.site.name, to.site.name)?.send(now, onward);
+    this.#send(now, from, to, onward);
+  }
+
+  #send(now: Instant, from: Port, to: Port, packet: Uint8Array): void {
+    const link = this.link(from.site.name, to.site.name);
+    if (link === undefined) return;
+    const { lost, overflowed } = link.statistics;
+    link.send(now, packet);
+    if (link.statistics.lost > lost) this.#sink(now, from.site, packet, 'lost');
+    if (link.statistics.overflowed > overflowed) this.#sink(now, from.site, packet, 'lost: the queue is full');
   }
 
   #deliver(now: Instant, to: Port, packets: readonly Uint8Array[]): void {
-    for (const packet of packets) this.#sink(now, to.site, 'in', packet);
+    for (const packet of packets) this.#sink(now, to.site, packet);
     to.device.send(
       now,
       packets.map((bytes) => ({ bytes })),

@@ -2,7 +2,7 @@
 // from on the wire, the Mobility Header messages, the comments, and the handoffs. Pure: octets in, data out.
 //
 // The download is the connection of the first SYN in the capture (of another one, where `client` says so), seen on
-// the interface of that SYN: a capture of the whole lab holds each packet at both ends of its way.
+// the interface on which its SYN-ACK came to the client: a capture of the whole lab has one for each site.
 
 import type { Address } from '../../stack/wire/address.ts';
 import { type PcapngBlock, readPcapng } from '../../stack/wire/pcapng.ts';
@@ -93,22 +93,33 @@ interface Download {
 
 /** The download, or why there is none. */
 function findDownload(capture: Uint8Array, client: Address | undefined): Download | string {
+  let download: Omit<Download, 'interface'> | undefined;
   for (const block of readPcapng(capture)) {
     if (block.kind === 'malformed') return `not a whole pcapng file: ${block.reason} at octet ${block.at}`;
-    if (block.kind !== 'packet') continue;
-    const segment = dissect(block.bytes);
-    if (segment?.kind !== 'tcp' || (segment.flags & (TCP_FLAG.syn | TCP_FLAG.ack)) !== TCP_FLAG.syn) continue;
-    if (client !== undefined && !segment.source.equals(client)) continue;
-    return {
-      interface: block.interface,
-      startNs: block.timestampNs,
-      client: segment.source,
-      server: segment.destination,
-      clientPort: segment.sourcePort,
-      serverPort: segment.destinationPort,
-    };
+    const segment = block.kind === 'packet' ? dissect(block.bytes) : undefined;
+    if (block.kind !== 'packet' || segment?.kind !== 'tcp') continue;
+    if (download === undefined) download = downloadOf(segment, block.timestampNs, client);
+    else if (isFromServer(segment, download)) return { ...download, interface: block.interface };
   }
+  if (download !== undefined) return 'no answer to the SYN in the capture';
   return client === undefined ? 'no SYN in the capture' : `no SYN of ${client} in the capture`;
+}
+
+function downloadOf(segment: TcpSegment, startNs: bigint, client: Address | undefined) {
+  if ((segment.flags & (TCP_FLAG.syn | TCP_FLAG.ack)) !== TCP_FLAG.syn) return undefined;
+  if (client !== undefined && !segment.source.equals(client)) return undefined;
+  const { source, destination, sourcePort, destinationPort } = segment;
+  return { startNs, client: source, server: destination, clientPort: sourcePort, serverPort: destinationPort };
+}
+
+function isFromServer(segment: TcpSegment, download: Omit<Download, 'interface'>): boolean {
+  const { client, server, clientPort, serverPort } = download;
+  return (
+    segment.sourcePort === serverPort &&
+    segment.destinationPort === clientPort &&
+    segment.source.equals(server) &&
+    segment.destination.equals(client)
+  );
 }
 
 const NS_PER_MS = 1e6;
@@ -135,7 +146,7 @@ class Collector {
     const ms = Number(block.timestampNs - this.#download.startNs) / NS_PER_MS;
     const packet = dissect(block.bytes);
     if (packet?.kind === 'mobility') this.#addMessage(ms, packet);
-    if (packet?.kind === 'tcp' && this.#fromServer(packet)) this.#addSegment(ms, packet);
+    if (packet?.kind === 'tcp' && isFromServer(packet, this.#download)) this.#addSegment(ms, packet);
     if (block.comment !== undefined) {
       this.#messages.push({ ms, lane: 'event', label: block.comment, inbound: true });
     }
@@ -153,16 +164,6 @@ class Collector {
       durationMs: this.points.reduce((last, point) => Math.max(last, point.ms), 0),
       octets: sources.reduce((sum, source) => sum + source.octets, 0),
     };
-  }
-
-  #fromServer(segment: TcpSegment): boolean {
-    const { client, server, clientPort, serverPort } = this.#download;
-    return (
-      segment.sourcePort === serverPort &&
-      segment.destinationPort === clientPort &&
-      segment.source.equals(server) &&
-      segment.destination.equals(client)
-    );
   }
 
   #addMessage(ms: number, packet: MobilityPacket): void {

@@ -66,7 +66,13 @@ export type HandoffMessage =
   /** Acceptor: the client has its new binding; the donor is free. */
   | { readonly kind: 'commit'; readonly id: HandoffId }
   /** Either side gives up; the acceptor only while it has emitted nothing. */
-  | { readonly kind: 'abort'; readonly id: HandoffId; readonly reason: string }
+  | {
+      readonly kind: 'abort';
+      readonly id: HandoffId;
+      readonly reason: string;
+      /** Where PREPARE was refused for its epoch: the last one known of the client, for a donor that missed handoffs. */
+      readonly epoch?: number;
+    }
   /** Donor, on a new control connection: what became of this? The answer is commit, installed or abort. */
   | { readonly kind: 'query'; readonly id: HandoffId }
   /** Acceptor: STATE is here and installed, the client's binding is not confirmed yet. */
@@ -140,7 +146,7 @@ function readMessage(m: Record<string, unknown>): HandoffMessage | undefined {
     case 'installed':
       return { kind, id };
     case 'abort':
-      return typeof m.reason === 'string' ? { kind, id, reason: m.reason.slice(0, MAX_REASON) } : undefined;
+      return readAbort(m, id);
     case 'prepare':
       return readPrepare(m, id);
     case 'copy':
@@ -150,6 +156,12 @@ function readMessage(m: Record<string, unknown>): HandoffMessage | undefined {
     default:
       return undefined;
   }
+}
+
+function readAbort(m: Record<string, unknown>, id: HandoffId): HandoffMessage | undefined {
+  const { reason, epoch } = m;
+  if (typeof reason !== 'string' || (epoch !== undefined && !isCount(epoch))) return undefined;
+  return { kind: 'abort', id, reason: reason.slice(0, MAX_REASON), ...(epoch !== undefined && { epoch }) };
 }
 
 function readPrepare(m: Record<string, unknown>, id: HandoffId): HandoffMessage | undefined {

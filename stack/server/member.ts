@@ -157,6 +157,19 @@ export class Member {
     if (refusal !== undefined) return refusal;
     const peer = this.#o.peers.find((p) => p.name === to);
     if (peer === undefined) return `unknown node '${to}'`;
+    this.#donate(now, client, peer, strategy, done);
+    return undefined;
+  }
+
+  #donate(
+    now: Instant,
+    client: Address,
+    peer: MemberPeer,
+    strategy: Strategy,
+    done: (report: HandoffReport) => void,
+    isSecondTry = false,
+  ): void {
+    const to = peer.name;
     const id = toHex(this.#o.random.bytes(HANDOFF_ID_LEN));
     const { tcp, clock, timers } = this.#o;
     const { mobile } = this;
@@ -177,7 +190,10 @@ export class Member {
           id,
           ...(outcome.ok ? {} : { reason: outcome.reason }),
         });
-        done({ id, client, to, outcome, startedAt: now, endedAt: at });
+        // The acceptor knew of handoffs of this client that we have missed, and told their number.
+        const missed = (this.#epochs.get(client.key) ?? 0) > epoch;
+        if (!outcome.ok && missed && !isSecondTry) this.#donate(at, client, peer, strategy, done, true);
+        else done({ id, client, to, outcome, startedAt: now, endedAt: at });
       },
       donor: () => donor,
     });
@@ -187,7 +203,6 @@ export class Member {
     this.#remember(client, epoch);
     this.#note(now, 'handoff-start', { id, client: client.toString(), to });
     donor.start(now);
-    return undefined;
   }
 
   close(now: Instant): void {
@@ -248,7 +263,9 @@ export class Member {
     this.#note(now, `${message.kind}-received`, { id: message.id, from });
     const donating = this.#donors.get(message.id);
     if (donating !== undefined) {
-      if (donating.to === from) donating.donor.message(now, message);
+      if (donating.to !== from) return;
+      if (message.kind === 'abort' && message.epoch !== undefined) this.#remember(donating.donor.client, message.epoch);
+      donating.donor.message(now, message);
       return;
     }
     const accepting = this.#acceptors.get(message.id);
@@ -264,11 +281,14 @@ export class Member {
 
   #prepare(now: Instant, from: string, message: Extract<HandoffMessage, { kind: 'prepare' }>): void {
     const { id, epoch, client, strategy, correspondent } = message;
-    const refuse = (reason: string) => this.#send(now, from, { kind: 'abort', id, reason });
+    const refuse = (reason: string, known?: number) =>
+      this.#send(now, from, { kind: 'abort', id, reason, ...(known !== undefined && { epoch: known }) });
+    const known = this.#epochs.get(client.key) ?? 0;
     const peer = this.#o.peers.find((p) => p.name === from);
     if (peer === undefined) return;
     if (!correspondent.client.equals(client)) return refuse('the correspondent state is of another client');
-    if (epoch <= (this.#epochs.get(client.key) ?? 0)) return refuse(`epoch ${epoch} of this client is past`);
+    if (epoch <= known) return refuse(`epoch ${epoch} of this client is past`, known);
+    if (this.mobile.stateOf(client) === 'refused') return refuse('the client has refused a binding for this node');
     if (this.#incoming(client) !== undefined) return refuse('the client is just coming in');
     if (this.#serves(client)) return refuse('this node has connections of the client itself');
     if (!this.#makeRoom()) return refuse('too many handoffs at the same time');
@@ -342,7 +362,9 @@ export class Member {
     return active < MAX_INCOMING;
   }
 
+  /** The number of the client's last handoff that we know of; it only grows. */
   #remember(client: Address, epoch: number): void {
+    if (epoch <= (this.#epochs.get(client.key) ?? 0)) return;
     this.#epochs.delete(client.key);
     const [oldest] = this.#epochs.keys();
     if (this.#epochs.size >= MAX_EPOCHS && oldest !== undefined) this.#epochs.delete(oldest);

@@ -89,5 +89,13 @@ export const messages: fc.Arbitrary<HandoffMessage> = fc.oneof(
     connections: fc.array(connections, { maxLength: 5 }),
     donorTailUs: count,
   }),
-  fc.record({ kind: fc.constant('abort' as const), id: ids, reason: fc.string({ maxLength: 500 }) }),
+  fc.record(
+    {
+      kind: fc.constant('abort' as const),
+      id: ids,
+      reason: fc.string({ maxLength: 500 }),
+      epoch: fc.nat(),
+    },
+    { requiredKeys: ['kind', 'id', 'reason'] },
+  ),
 );

@@ -141,6 +141,20 @@ describe('a handoff that goes out', () => {
     expect(second?.id).not.toBe(first?.id);
   });
 
+  test('that was refused because this node missed handoffs begins once more, behind the last of them', () => {
+    const { connect, handoff, says, heard, reports } = setup();
+    connect();
+    handoff('b');
+    const [first] = heard(B);
+    says(B, { kind: 'abort', id: first?.id ?? '', reason: 'epoch 1 of this client is past', epoch: 7 });
+    expect(reports).toEqual([]);
+    const [second] = heard(B);
+    expect(second).toMatchObject({ kind: 'prepare', epoch: 8 });
+    says(B, { kind: 'abort', id: second?.id ?? '', reason: 'epoch 8 of this client is past', epoch: 9 });
+    expect(heard(B)).toEqual([]);
+    expect(reports).toMatchObject([{ outcome: { ok: false, reason: 'epoch 8 of this client is past' } }]);
+  });
+
   test('listens to the member it goes to, and to no other', () => {
     const { connect, handoff, says, heard, reports } = setup();
     connect();
@@ -196,7 +210,7 @@ describe('a handoff that comes in', () => {
     says(B, { kind: 'abort', id: ID, reason: 'changed my mind' });
     heard(B);
     says(C, prepare(OTHER_ID, 5));
-    expect(reasons(heard(C))).toEqual(['epoch 5 of this client is past']);
+    expect(heard(C)).toMatchObject([{ kind: 'abort', reason: 'epoch 5 of this client is past', epoch: 5 }]);
   });
 
   test('is refused where the client has connections here, and these are left in peace', () => {

@@ -112,4 +112,4 @@ function onUserTimeout(tcb: Tcb, now: Instant): void {
 
 /** RFC 9293 3.8.6.1: growing as the retransmission timeout does. */
 const probeInterval = (tcb: Tcb): Duration =>
-  Math.min(MAX_RTO, times(tcb.rtt.rto, 2 ** Math.min(tcb.windowProbes, 16))) as Duration;
+  Math.min(MAX_RTO, times(tcb.rtt.rto, 1 << Math.min(tcb.windowProbes, 16))) as Duration;

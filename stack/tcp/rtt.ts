@@ -27,7 +27,7 @@ export class RttEstimator {
 
   /** With back-off. */
   get rto(): Duration {
-    return Math.min(MAX_RTO, this.#rto * 2 ** Math.min(this.backoff, 16)) as Duration;
+    return Math.min(MAX_RTO, this.#rto * (1 << Math.min(this.backoff, 16))) as Duration;
   }
 
   /** `samplesPerRtt`: how many of these are expected in one round trip (RFC 7323 appendix G). */

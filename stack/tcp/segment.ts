@@ -27,7 +27,7 @@ export class Segment {
     this.packet = packet;
     this.seq = positionOf(tcb.rcv.irs, tcb.rcv.nxt, header.seq);
     this.ack = positionOf(tcb.snd.iss, tcb.snd.una, header.ack);
-    this.wnd = (flags & TCP_FLAG.syn) !== 0 ? header.window : header.window * 2 ** tcb.snd.shift;
+    this.wnd = (flags & TCP_FLAG.syn) !== 0 ? header.window : header.window << tcb.snd.shift;
     this.textAt = packet.start + header.dataOffset;
     this.textEnd = packet.end;
     this.textStart = (flags & TCP_FLAG.syn) !== 0 ? this.seq + 1 : this.seq;

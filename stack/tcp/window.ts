@@ -14,7 +14,7 @@ const windowStart = (tcb: Tcb): number => Math.max(0, tcb.rcv.nxt);
 /** The window that may be offered now, and that 16 bits can say. */
 function windowToOffer(tcb: Tcb): number {
   const current = receiveWindow(tcb);
-  const free = Math.min(freeSpace(tcb), 0xffff * 2 ** tcb.rcv.shift);
+  const free = Math.min(freeSpace(tcb), 0xffff << tcb.rcv.shift);
   const step = Math.min(tcb.receiveBuffer.capacity / 2, Math.max(1, tcb.rcv.mss));
   return free - current >= step ? free : current;
 }
@@ -23,7 +23,7 @@ function windowToOffer(tcb: Tcb): number {
 export function advertiseWindow(tcb: Tcb, syn: boolean): number {
   const { rcv } = tcb;
   // RFC 7323 2.2: never scaled in a SYN.
-  const unit = syn ? 1 : 2 ** rcv.shift;
+  const unit = syn ? 1 : 1 << rcv.shift;
   const start = windowStart(tcb);
   const current = receiveWindow(tcb);
   const offer = windowToOffer(tcb);

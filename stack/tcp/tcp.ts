@@ -193,7 +193,7 @@ export class Tcp implements TcpLayer, UpperLayer, TcbLayer {
     tcb.timers.cancelAll();
     tcb.pendingEvents = 0;
     tcb.listener?.halfOpen.delete(tcb);
-    tcb.state = 'CLOSED';
+    tcb.state = 'CLOSED'; // not through transition(): it lives on elsewhere
     this.#demux.remove(tcb);
   }
 

@@ -1,5 +1,6 @@
-// Files whose every octet follows from a seed: the same on each machine, and no compression or cache makes a
-// transfer of them look better than it is. Written a piece at a time, hashed on the way.
+// Files whose every octet follows from a seed: the same on each machine. Lines of 63 random letters, because the
+// dissectors of Wireshark that guess (and HTTP's, where a capture begins inside a response) find protocols and
+// malformed packets in random octets. Written a piece at a time, hashed on the way.
 
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
@@ -23,14 +24,20 @@ export async function writeSeededFile(path: string, length: number, seed: number
   return hash.digest('hex');
 }
 
+const ALPHABET = new TextEncoder().encode('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_');
+const LINE = 64;
+const NEWLINE = 10;
+
 /** The octets of such a file. A piece is valid until the next one is asked for. */
 export function* seededPieces(length: number, seed: number): Generator<Uint8Array, void, undefined> {
   const random = new SeededRandom(seed);
-  const words = new Uint32Array(PIECE / 4);
-  const octets = new Uint8Array(words.buffer);
+  const octets = new Uint8Array(PIECE);
   for (let left = length; left > 0; left -= PIECE) {
-    // The order of octets in a word is the machine's; every platform of Node's is little-endian.
-    for (let i = 0; i < words.length; i++) words[i] = random.u32();
+    for (let i = 0; i < PIECE; i += 4) {
+      const word = random.u32();
+      for (let k = 0; k < 4; k++) octets[i + k] = ALPHABET[(word >>> (6 * k)) & 63] ?? 0;
+    }
+    for (let i = LINE - 1; i < PIECE; i += LINE) octets[i] = NEWLINE;
     yield left >= PIECE ? octets : octets.subarray(0, left);
   }
 }

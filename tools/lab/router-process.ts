@@ -1,5 +1,7 @@
-// Runs the lab's router in real time: opens its TUN device in every site's namespace (without offloads, so that
-// loss and rate act on packets as a wire carries them), and drives the links until it is told to stop.
+// Runs the lab's router in real time: opens its TUN device in every site's namespace and drives the links until it
+// is told to stop. The devices offer offloads and the router cuts what comes into packets of the wire, before
+// delay, loss and rate act: a kernel that completes a checksum itself may write 0xffff for 0 (skb_checksum_help),
+// which is valid, but which Wireshark calls bad.
 
 import { TimerQueue } from '../../stack/core/timer-queue.ts';
 import { MonotonicClock, WallClock } from '../../tun/clock.ts';
@@ -23,7 +25,7 @@ export function startRouter(topology: Topology, pcap: string | undefined): Runni
   const devices = new Map(
     topology.sites.map(({ name }) => [
       name,
-      openTun({ name: WAN_DEVICE, netns: namespacePath(name), mtu: LAB_MTU, offloads: 'none', clock }),
+      openTun({ name: WAN_DEVICE, netns: namespacePath(name), mtu: LAB_MTU, offloads: 'tso', clock }),
     ]),
   );
   const router = new Router({ topology, timers, devices, ...(capture === undefined ? {} : { sink: capture.sink }) });

@@ -9,6 +9,7 @@ import { elapsed, type Instant, milliseconds, seconds } from '../../stack/core/t
 import type { TimerQueue } from '../../stack/core/timer-queue.ts';
 import type { Device, Frame } from '../../stack/device/device.ts';
 import { Link } from '../../stack/device/fault.ts';
+import { cutSuperFrame } from '../../stack/device/segment.ts';
 import type { Address } from '../../stack/wire/address.ts';
 import { ICMPV6 } from '../../stack/wire/icmpv6.ts';
 import { IPV6_FIELD, IPV6_HEADER_LEN, parseIpv6Header } from '../../stack/wire/ipv6.ts';
@@ -80,7 +81,8 @@ export class Router {
   }
 
   #input(now: Instant, from: Port, frames: readonly Frame[]): void {
-    for (const frame of frames) this.#forward(now, from, frame.bytes);
+    // Whole packets of the wire: what a kernel left to its device (segments, checksums) is done here.
+    for (const frame of frames) for (const packet of cutSuperFrame(frame)) this.#forward(now, from, packet);
   }
 
   #forward(now: Instant, from: Port, packet: Uint8Array): void {

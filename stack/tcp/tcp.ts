@@ -4,7 +4,7 @@
 import { checksumHolds, sumWords } from '../core/checksum.ts';
 import { Counters } from '../core/counters.ts';
 import type { Instant } from '../core/time.ts';
-import type { Timer, TimerQueue } from '../core/timer-queue.ts';
+import type { TimerQueue } from '../core/timer-queue.ts';
 import { NO_TRACE, type Trace } from '../core/trace.ts';
 import type { IcmpErrorReport, Ipv6Port, ReceivedPacket, UpperLayer, UpperVerdict } from '../ipv6/port.ts';
 import { type Address, UNSPECIFIED } from '../wire/address.ts';
@@ -27,7 +27,7 @@ import type {
 import { createCongestionControl } from './congestion/create.ts';
 import { TcpConnection, tcbOf } from './connection.ts';
 import { Demux } from './demux.ts';
-import { tellEvents } from './events.ts';
+import { EventQueue } from './event-queue.ts';
 import { onTimer } from './expiry.ts';
 import { freeze, nudge, resume, thaw } from './handoff.ts';
 import { acceptSyn, sendSyn } from './handshake.ts';
@@ -61,11 +61,7 @@ export class Tcp implements TcpLayer, UpperLayer, TcbLayer {
   readonly #demux: Demux;
   readonly #listeners = new ListenerTable();
   readonly #ports: PortSelector;
-  /** TCBs with events to tell, and how deep we are in calls that may cause more. */
-  readonly #pending: Tcb[] = [];
-  readonly #wakeUp: Timer;
-  #depth = 0;
-  #telling = false;
+  readonly #events: EventQueue;
 
   constructor(environment: TcpEnvironment) {
     this.ipv6 = environment.ipv6;
@@ -75,7 +71,7 @@ export class Tcp implements TcpLayer, UpperLayer, TcbLayer {
     this.#secret = environment.secret;
     this.#demux = new Demux(environment.random.u32());
     this.#ports = new PortSelector(environment.secret);
-    this.#wakeUp = environment.timers.timer((now) => this.#tell(now));
+    this.#events = new EventQueue(environment.timers);
     this.ipv6.register(PROTOCOL.tcp, this);
   }
 
@@ -103,15 +99,15 @@ export class Tcp implements TcpLayer, UpperLayer, TcbLayer {
     const port = wanted === 0 ? this.#ports.select({ address, port: 0 }, remote, unused) : wanted;
     if (port === undefined || !isFree(port)) return 'address-in-use';
     const tcb = this.#createTcb(now, { address, port }, remote, expandOptions(options));
-    this.#enter();
+    this.#events.enter();
     try {
       sendSyn(tcb, now);
       output(tcb, now);
     } finally {
-      this.#leave();
+      this.#events.leave();
     }
     // A peer on this machine may have answered from inside: told later, for nobody listens to this connection yet.
-    if (this.#pending.length > 0) this.#wakeUp.set(now);
+    this.#events.tellLater(now);
     return tcb.connection;
   }
 
@@ -129,13 +125,13 @@ export class Tcp implements TcpLayer, UpperLayer, TcbLayer {
   input(now: Instant, packet: ReceivedPacket): UpperVerdict {
     const header = this.#parse(packet);
     if (header === undefined) return 'accepted';
-    this.#enter();
+    this.#events.enter();
     try {
       this.#deliver(now, header, packet);
     } finally {
-      this.#leave();
+      this.#events.leave();
     }
-    this.#tell(now);
+    this.#events.tell(now);
     return 'accepted';
   }
 
@@ -144,13 +140,13 @@ export class Tcp implements TcpLayer, UpperLayer, TcbLayer {
     if (quoted === undefined) return;
     const tcb = this.#demux.find(report.local, quoted.localPort, report.remote, quoted.remotePort);
     if (tcb === undefined || tcb.silence !== 'none') return;
-    this.#enter();
+    this.#events.enter();
     try {
       icmpErrorArrives(tcb, now, report, quoted);
     } finally {
-      this.#leave();
+      this.#events.leave();
     }
-    this.#tell(now);
+    this.#events.tell(now);
   }
 
   pathChanged(now: Instant, local: Address | undefined, remote: Address | undefined): void {
@@ -220,19 +216,17 @@ export class Tcp implements TcpLayer, UpperLayer, TcbLayer {
   // --- from connections ------------------------------------------------------------------------------------
 
   timerExpired(tcb: Tcb, now: Instant, kind: TimerKind): void {
-    this.#enter();
+    this.#events.enter();
     try {
       onTimer(tcb, now, kind);
     } finally {
-      this.#leave();
+      this.#events.leave();
     }
-    this.#tell(now);
+    this.#events.tell(now);
   }
 
   eventsPending(tcb: Tcb, now: Instant): void {
-    this.#pending.push(tcb);
-    // A call from above: its events are told at the next turn of the timers, which is now.
-    if (this.#depth === 0 && !this.#telling) this.#wakeUp.set(now);
+    this.#events.add(tcb, now);
   }
 
   gone(tcb: Tcb): void {
@@ -351,30 +345,5 @@ export class Tcp implements TcpLayer, UpperLayer, TcbLayer {
     for (const connection of this.connections()) inUse.add(connection.local.port);
     const nowhere = { address: UNSPECIFIED, port: 0 };
     return this.#ports.select(nowhere, nowhere, (port) => !inUse.has(port) && !this.#listeners.usesPort(port));
-  }
-
-  #enter(): void {
-    this.#depth += 1;
-  }
-
-  #leave(): void {
-    this.#depth -= 1;
-  }
-
-  /** Tells what is pending, and what the owners' answers cause, unless a call further out will do it. */
-  #tell(now: Instant): void {
-    if (this.#depth > 0 || this.#telling || this.#pending.length === 0) return;
-    this.#telling = true;
-    let told = 0;
-    try {
-      for (let tcb = this.#pending[told]; tcb !== undefined; tcb = this.#pending[told]) {
-        told += 1;
-        if (tcb.silence !== 'frozen') tellEvents(tcb, now); // thaw() comes back to it
-      }
-    } finally {
-      this.#telling = false;
-      this.#pending.splice(0, told);
-      if (this.#pending.length > 0) this.#wakeUp.set(now); // an owner threw
-    }
   }
 }

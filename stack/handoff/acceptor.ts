@@ -121,6 +121,7 @@ export class Acceptor {
         if (this.#phase === 'failed') return this.#refuseForEver(now);
         if (this.#phase === 'ready') this.#o.actions.send(now, { kind: 'ready', id: this.id });
         return;
+      case 'hello':
       case 'ready':
       case 'commit':
       case 'installed':

@@ -131,6 +131,7 @@ export class Donor {
         // The acceptor has it and works on the binding: go on waiting for as long as it takes.
         if (this.#phase === 'shipped') this.#queries = 0;
         return;
+      case 'hello':
       case 'prepare':
       case 'copy':
       case 'state':

@@ -33,6 +33,8 @@ export interface ConnectionState extends ConnectionName {
 }
 
 export type HandoffMessage =
+  /** Says nothing: its padding opens the congestion window of a new control connection. */
+  | { readonly kind: 'hello'; readonly id: HandoffId; readonly padding: Uint8Array }
   /** Donor: please get ready to take this client over. */
   | {
       readonly kind: 'prepare';
@@ -145,6 +147,8 @@ function readMessage(m: Record<string, unknown>): HandoffMessage | undefined {
     case 'query':
     case 'installed':
       return { kind, id };
+    case 'hello':
+      return m.padding instanceof Uint8Array ? { kind, id, padding: m.padding } : undefined;
     case 'abort':
       return readAbort(m, id);
     case 'prepare':

@@ -4,9 +4,16 @@
 // alone. ControlChannel is the place where mutual TLS goes.
 
 import type { Counters } from '../core/counters.ts';
-import { after, type Duration, type Instant, microseconds, milliseconds, seconds } from '../core/time.ts';
+import { after, type Duration, type Instant, microseconds, milliseconds, seconds, ZERO } from '../core/time.ts';
 import type { Timer, TimerQueue } from '../core/timer-queue.ts';
-import { decodeMessage, encodeMessage, frameLength, type HandoffMessage, MAX_FRAME } from '../handoff/messages.ts';
+import {
+  decodeMessage,
+  encodeMessage,
+  frameLength,
+  HANDOFF_ID_LEN,
+  type HandoffMessage,
+  MAX_FRAME,
+} from '../handoff/messages.ts';
 import type { Connection, Listener, TcpLayer } from '../tcp/api.ts';
 import type { Address } from '../wire/address.ts';
 import { FrameReader } from './frame-reader.ts';
@@ -43,6 +50,15 @@ const LAST_REDIAL: Duration = seconds(5);
 const KEEPALIVE: Duration = seconds(15);
 const USER_TIMEOUT: Duration = seconds(20);
 const BUFFER = 4 * 1024 * 1024;
+/**
+ * A connection whose SYN was lost (the other member was not there yet) starts with a window of one segment (RFC 5681
+ * 3.1), and would have it still when the first handoff comes. These octets open it.
+ */
+export const WARM_UP = encodeMessage({
+  kind: 'hello',
+  id: '0'.repeat(2 * HANDOFF_ID_LEN),
+  padding: new Uint8Array(32 * 1024),
+});
 /** In front of each frame's body. */
 const LENGTH_OCTETS = 4;
 
@@ -58,6 +74,7 @@ export interface ControlOptions {
 
 const CONNECTION_OPTIONS = {
   noDelay: true,
+  delayedAck: ZERO,
   keepAlive: KEEPALIVE,
   userTimeout: USER_TIMEOUT,
   sendBuffer: BUFFER,
@@ -185,6 +202,8 @@ class Outgoing {
     connection.events = {
       connected: (at) => {
         this.#delay = FIRST_REDIAL;
+        this.#queue.unshift(WARM_UP);
+        this.#queued += WARM_UP.length;
         this.#pump(at);
       },
       writable: (at) => this.#pump(at),

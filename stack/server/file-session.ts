@@ -17,6 +17,8 @@ const IDLE_MS = 120_000;
 /** The response whose body is being written. */
 export interface Response {
   readonly file: OpenFile;
+  /** Where this session began to write it. */
+  readonly start: number;
   /** The next octet to be given to the socket. */
   offset: number;
   readonly end: number;
@@ -128,7 +130,8 @@ export class FileSession {
     const respond = (status: Status, start: number, end: number, more: Fields) => {
       this.#tell(request, status);
       this.#socket.write(responseHead(status, { ETag: tag, 'Accept-Ranges': 'bytes', ...more }, keepAlive, new Date()));
-      this.#response = { file, offset: request.method === 'HEAD' ? end : start, end, keepAlive };
+      const from = request.method === 'HEAD' ? end : start;
+      this.#response = { file, start: from, offset: from, end, keepAlive };
     };
     if (!ifNoneMatchHolds(fields.get('if-none-match'), file.tags)) return respond(304, 0, 0, {});
     const asked = ifRangeHolds(fields.get('if-range'), file.tags) ? fields.get('range') : undefined;
@@ -196,7 +199,9 @@ export class FileSession {
   #save(): FileState | Promise<FileState> {
     const state = { version: 1, leftover: this.#input.slice(), finished: this.#finished, response: undefined } as const;
     if (this.#response === undefined) return state;
-    const { file, offset, end, keepAlive } = this.#response;
+    const { file, start, end, keepAlive } = this.#response;
+    // What TCP has not taken of the body is in the acceptor's copy of the file too.
+    const offset = this.#response.offset - this.#socket.withdrawPending(this.#response.offset - start);
     const position = { path: file.path, size: file.size, offset, end, keepAlive };
     return file.sha256().then((sha256): FileState => ({ ...state, response: { ...position, sha256 } }));
   }
@@ -230,5 +235,5 @@ export async function reopen(store: FileStore, state: ResponseState): Promise<Re
   if (file.size !== state.size) return refuse(`'${state.path}' has ${file.size} octets here, not ${state.size}`);
   const sha256 = await file.sha256().catch(() => 'unreadable');
   if (sha256 !== state.sha256) return refuse(`'${state.path}' has other content here`);
-  return { file, offset: state.offset, end: state.end, keepAlive: state.keepAlive };
+  return { file, start: state.offset, offset: state.offset, end: state.end, keepAlive: state.keepAlive };
 }

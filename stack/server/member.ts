@@ -214,7 +214,7 @@ export class Member {
       return `unknown node '${to}': the members this node knows are ${this.#o.peers.map((p) => p.name).join(', ') || 'none'}`;
     }
     const connections = this.#o.tcp.connectionsBetween(this.mobile.homeAddress, client);
-    if (connections.length === 0) return `no client ${client} here`;
+    if (connections.every(({ state }) => state === 'TIME-WAIT')) return `no client ${client} here`;
     if (connections.length > MAX_CONNECTIONS) return `client ${client} has more than ${MAX_CONNECTIONS} connections`;
     for (const { donor } of this.#donors.values()) {
       if (donor.client.equals(client)) return `client ${client} is being handed off already`;
@@ -260,6 +260,7 @@ export class Member {
   }
 
   #message(now: Instant, from: string, message: HandoffMessage): void {
+    if (message.kind === 'hello') return;
     this.#note(now, `${message.kind}-received`, { id: message.id, from });
     const donating = this.#donors.get(message.id);
     if (donating !== undefined) {

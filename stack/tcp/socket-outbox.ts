@@ -25,6 +25,11 @@ export class Outbox {
     return this.#taken;
   }
 
+  /** Octets that TCP has not taken. */
+  get length(): number {
+    return this.#entries.reduce((sum, { bytes }) => sum + bytes.length, -this.#taken);
+  }
+
   add(bytes: Uint8Array, done: Done): void {
     this.#entries.push({ bytes, done });
   }

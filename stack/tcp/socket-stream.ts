@@ -57,6 +57,8 @@ export class ConnectionStream extends Duplex {
   readonly #outbox = new Outbox();
   #final: Done | undefined;
 
+  /** Octets of the last writes that the application has taken back for its handoff. */
+  #withdrawn = 0;
   #moving: 'no' | 'held' | 'gone' = 'no';
 
   constructor(clock: Clock, connection: Connection | undefined, options: StreamOptions = {}) {
@@ -269,9 +271,21 @@ export class ConnectionStream extends Duplex {
     const [save] = this.listeners('handoff').slice(-1);
     if (this.destroyed) throw new Error('the socket is closed');
     if (save === undefined) throw new Error("the application has no 'handoff' listener");
+    this.#withdrawn = 0;
     const app: unknown = save.call(this);
     const carried = this.#carried();
     return { ...carried, app: await stateInTime(app, deadlineMs) };
+  }
+
+  /**
+   * Donor, from inside the 'handoff' listener: takes back the octets written last, as far as TCP has not taken them,
+   * `max` at the most, and returns their number. They do not travel: the application writes them again on the
+   * acceptor. For what is there as well, like the content of a file: the handoff waits for all that travels.
+   */
+  withdrawPending(max: number): number {
+    const pending = this.#outbox.length + waitingWrites(this).reduce((sum, { chunk }) => sum + chunk.length, 0);
+    this.#withdrawn = Math.min(max, pending);
+    return this.#withdrawn;
   }
 
   /** Goes on: the donor as if nothing had happened, the acceptor with what was carried. */
@@ -296,9 +310,10 @@ export class ConnectionStream extends Duplex {
     const pendingRead = this.#tail.last(this.readableLength);
     if (pendingRead === undefined) throw new Error('the application has put back octets (unshift)');
     const waiting = waitingWrites(this).map(({ chunk }) => chunk);
+    const pending = Buffer.concat([this.#outbox.rest(), ...waiting]);
     return {
       pendingRead,
-      pendingWrite: Buffer.concat([this.#outbox.rest(), ...waiting]),
+      pendingWrite: pending.subarray(0, pending.length - this.#withdrawn),
       writeEnded: this.writableEnded,
     };
   }

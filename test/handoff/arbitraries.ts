@@ -89,6 +89,7 @@ export const messages: fc.Arbitrary<HandoffMessage> = fc.oneof(
     connections: fc.array(connections, { maxLength: 5 }),
     donorTailUs: count,
   }),
+  fc.record({ kind: fc.constant('hello' as const), id: ids, padding: fc.uint8Array({ maxLength: 100 }) }),
   fc.record(
     {
       kind: fc.constant('abort' as const),

@@ -111,6 +111,17 @@ describe('opening', () => {
 });
 
 describe('sending', () => {
+  test('RFC 5681 3.1: a new connection begins with octets that open its congestion window, as one whole message', () => {
+    const { world, open, last } = setup();
+    open();
+    const begun: Uint8Array[] = [];
+    last(B).onWrite = (bytes) => begun.push(bytes);
+    last(B).establish(world.now);
+    const [hello] = messagesIn(concatBytes(...begun));
+    expect(hello?.kind).toBe('hello');
+    expect(concatBytes(...begun).length).toBeGreaterThan(10 * 1460);
+  });
+
   test('goes out as frames, in order, to the member named', () => {
     const { world, open, last } = setup();
     const channel = open();

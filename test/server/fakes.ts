@@ -1,9 +1,10 @@
 // A TCP layer and the mobility side of IPv6 that only do what a test tells them, and remember what was asked.
 
-import { concatBytes } from '../../stack/core/bytes.ts';
+import { concatBytes, equalBytes } from '../../stack/core/bytes.ts';
 import { type Duration, type Instant, milliseconds, seconds } from '../../stack/core/time.ts';
 import type { Ipv6Mobility } from '../../stack/ipv6/hooks.ts';
 import type { CorrespondentSnapshot, MobileNodeLayer, RouteOptimization } from '../../stack/mobility/api.ts';
+import { WARM_UP } from '../../stack/server/control-channel.ts';
 import type {
   Connection,
   ConnectionError,
@@ -52,6 +53,8 @@ export class FakeConnection implements Connection {
   firstUnacknowledged = 0;
   readonly #inbox: Uint8Array[] = [];
   readonly #written: Uint8Array[] = [];
+  /** Sees everything that is written, as it is. */
+  onWrite: ((bytes: Uint8Array) => void) | undefined;
 
   constructor(local: Endpoint, remote: Endpoint, state: TcpState) {
     this.local = local;
@@ -59,9 +62,9 @@ export class FakeConnection implements Connection {
     this.state = state;
   }
 
-  /** All octets written since the last look. */
+  /** All octets written since the last look, less those with which a control connection begins. */
   takeWritten(): Uint8Array {
-    return concatBytes(...this.#written.splice(0));
+    return withoutWarmUp(concatBytes(...this.#written.splice(0)));
   }
   get unacknowledged(): number {
     return this.unacknowledgedBytes.length;
@@ -94,6 +97,7 @@ export class FakeConnection implements Connection {
     const taken = Math.min(bytes.length, this.room);
     this.room -= taken;
     this.#written.push(bytes.slice(0, taken));
+    this.onWrite?.(bytes.slice(0, taken));
     return taken;
   }
   read(_now: Instant): Uint8Array | undefined {
@@ -357,3 +361,8 @@ export class FakeIpv6 {
     notifyPathChange: notHere,
   };
 }
+
+export const beginsWithWarmUp = (bytes: Uint8Array): boolean => equalBytes(bytes.subarray(0, WARM_UP.length), WARM_UP);
+
+export const withoutWarmUp = (bytes: Uint8Array): Uint8Array =>
+  beginsWithWarmUp(bytes) ? bytes.subarray(WARM_UP.length) : bytes;

@@ -3,8 +3,10 @@
 
 import { after, type Duration, milliseconds, seconds, times } from '../../stack/core/time.ts';
 import { type Latencies, PRESETS, type PresetName } from '../../stack/handoff/strategy.ts';
+import { parseTcpHeader } from '../../stack/wire/tcp.ts';
 import { WorldCapture } from '../sim/capture.ts';
-import { CONTACT, World } from '../sim/world.ts';
+import { findTcp } from '../sim/find-header.ts';
+import { CONTACT, CONTROL_PORT, World } from '../sim/world.ts';
 import { LinesApp } from './lines-app.ts';
 
 /** As in the lab of `homeport demo`, in milliseconds one way. */
@@ -56,13 +58,23 @@ export function record(scene: Scene): Recording {
     ['home', 'c'],
   ] as const;
   for (const [x, y] of pairs) world.internet.join(x, y, { rate: LINK_RATE });
-  const capture = new WorldCapture(world);
+  let begun = false;
+  const capture = new WorldCapture(world, (packet) => begun || !isControl(packet));
   world.start(() => new Map([[PORT, new LinesApp(world.timers, PACE, scene.lines)]]));
+  begun = true;
   const client = fetchText(world);
   if (scene.preset !== undefined) handOff(world, scene.preset);
   if (!world.runUntil(() => client.closed, after(world.now, LIMIT))) throw new Error(`${scene.name}: no end`);
   world.runFor(milliseconds(100));
   return { file: capture.file(), received: client.text };
+}
+
+/** Of the control channel between members: its opening is left out, the captures are about clients. */
+function isControl(packet: Uint8Array): boolean {
+  const at = findTcp(packet);
+  if (at === undefined) return false;
+  const header = parseTcpHeader(packet, at, packet.length);
+  return header.ok && [header.value.sourcePort, header.value.destinationPort].includes(CONTROL_PORT);
 }
 
 /** A few writes after the client is bound, between two of them. */

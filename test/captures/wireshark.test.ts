@@ -122,6 +122,12 @@ describe.skipIf(!requireOrSkip('tshark'))('Wireshark', () => {
       expect(observed).toBeLessThan(formula + toMilliseconds(PACE));
     });
 
+    test('DESIGN.md 7: the acceptor goes on with the very next octet', () => {
+      const numbers = (node: string) =>
+        fieldsOf(path, `${DATA_AT_CLIENT} && ipv6.src == ${node}`, ['tcp.seq', 'tcp.nxtseq']);
+      expect(numbers(B)[0]?.[0]).toBe(numbers(A).at(-1)?.[1]);
+    });
+
     test('DESIGN.md 7: confirmed waits for the Binding Acknowledgement, optimistic does not', () => {
       const data = `${DATA_AT_CLIENT} && ipv6.src == ${B}`;
       const acknowledged = `mip6.mhtype == 6 && ipv6.dst == ${B}`;

@@ -31,6 +31,7 @@ interface Marked {
 
 export class WorldCapture {
   readonly #world: World;
+  readonly #shows: (packet: Uint8Array) => boolean;
   readonly #arrivals: Arrival[] = [];
   readonly #latest = new Map<string, Arrival>();
   /** What a node has said and no packet carries yet. */
@@ -38,12 +39,14 @@ export class WorldCapture {
   readonly #marked: Marked[] = [];
   #eventsSeen: number;
 
-  /** Records from now on. */
-  constructor(world: World) {
+  /** Records from now on what `shows` says. */
+  constructor(world: World, shows: (packet: Uint8Array) => boolean = () => true) {
     this.#world = world;
+    this.#shows = shows;
     this.#eventsSeen = world.traced.length;
     world.internet.taps.push((now, event, from, to, packet) => {
       this.#commentOnEvents();
+      if (!this.#shows(packet)) return;
       if (event === 'sent') this.#sent(from, to, packet);
       else this.#arrived(now, to, packet);
     });

@@ -2,7 +2,7 @@
 // of four roles with 1 % loss, reordering and duplication, then rounds of transfers on paths of all kinds, drawn
 // from seeds that are printed: `--mix-only --seed N --seconds 1` runs the round of seed N again.
 
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, Option } from 'commander';
 import { addNamespace, isolated, removeNamespace } from './bench/namespace.ts';
 import { drawRound, mainRound, type Round } from './bench/round.ts';
 import { type WanScene, wanScene } from './bench/scene.ts';
@@ -121,7 +121,11 @@ const program = addJson(
     .description('Our stack against the kernel over faulty paths, for a long time.')
     .option('--size <size>', 'length of each of the first four transfers', sizeValue, DEFAULT_SIZE)
     .option('--seconds <seconds>', 'how long the random mix goes on', wholeNumber(0, MAX_SECONDS), 60)
-    .option('--seed <seed>', 'where the seeds begin (default: drawn)', wholeNumber(0, MAX_SEED), Date.now() % 1_000_000)
+    .addOption(
+      new Option('--seed <seed>', 'where the seeds begin')
+        .argParser(wholeNumber(0, MAX_SEED))
+        .default(Date.now() % 1_000_000, 'drawn'),
+    )
     .option('--mix-only', 'leave the first four transfers out')
     .option('--pcap <file>', "the stack's packets of the last round"),
 ).action(async (flags: SoakFlags) => {

@@ -121,20 +121,21 @@ async function memoryRow(seconds: number, tso: boolean): Promise<Row> {
 async function loadRow(setting: Setting, mode: LoadMode, seconds: number): Promise<Row> {
   const { what, serverNetns, clientNetns } = setting;
   const env = { ...process.env, ...setting.env, ADDR: SERVER_ADDRESS, BASE_PORT: String(BASE_PORT) };
-  const server = spawnIn(serverNetns, process.execPath, [builtScript('server.js')], env);
+  const [command = '', ...before] = [...pinned(mode), process.execPath];
+  const server = spawnIn(serverNetns, command, [...before, builtScript('server.js')], env);
   try {
     await ready(server);
     const pid = server.pid;
     if (pid === undefined) throw new Error('the server has no PID');
-    const args = [builtScript('load-client.js'), mode, SERVER_ADDRESS, String(BASE_PORT), String(seconds)];
-    const before = cpuSeconds(pid);
+    const args = [...before, builtScript('load-client.js'), mode, SERVER_ADDRESS, String(BASE_PORT), String(seconds)];
+    const cpuBefore = cpuSeconds(pid);
     const limit = seconds * 1000 + WARM_UP_MS + PATIENCE_MS;
-    const { stdout, stderr } = await runIn(clientNetns, process.execPath, args, limit);
+    const { stdout, stderr } = await runIn(clientNetns, command, args, limit);
     if (stdout === '') throw new Error(`${what}, ${mode}: ${stderr.trim()}`);
     const figures = JSON.parse(stdout) as LoadFigures;
     // The server's CPU time covers the warm-up too: taken as a share of it.
     const share = figures.seconds / (figures.seconds + WARM_UP_MS / 1000);
-    return rowOf(what, mode, figures, (cpuSeconds(pid) - before) * share);
+    return rowOf(what, mode, figures, (cpuSeconds(pid) - cpuBefore) * share);
   } finally {
     server.kill('SIGKILL');
   }
@@ -146,7 +147,16 @@ function rowOf(what: string, mode: LoadMode, { count, seconds }: LoadFigures, cp
     : { what, mode, figure: (count * 8e-9) / seconds, unit: 'Gbit/s', cpu: cpu / (count / 1e9), cpuUnit: 's/GB' };
 }
 
-/** User and system time of a process so far: nsenter(1) has become the server, so its PID is the server's. */
+/**
+ * Round trips are measured with both ends on one CPU: over two, what one sees in a virtual machine is how long an idle
+ * CPU takes to wake, for every stack alike.
+ */
+function pinned(mode: LoadMode): string[] {
+  const allowed = /^Cpus_allowed_list:\s*(\d+)/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1];
+  return mode === 'rr' && allowed !== undefined ? ['taskset', '--cpu-list', allowed] : [];
+}
+
+/** User and system time of a process so far: nsenter(1) and taskset(1) become what they start, PID and all. */
 function cpuSeconds(pid: number): number {
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');

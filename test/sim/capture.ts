@@ -12,7 +12,7 @@ import { pcapngInterface, pcapngPacket, pcapngSectionHeader } from '../../stack/
 import { findTcp } from './find-header.ts';
 import type { World } from './world.ts';
 
-/** What a world's instant 0 is called in the file: the time the members' clocks show (RFC 4285 5.2). */
+/** What a world's instant 0 is called in the file: the time the members' clocks show (RFC 4285 6). */
 export const WORLD_BEGINS_NS = 1_691_011_200n * 1_000_000_000n; // 2023-08-02 21:20:00 UTC
 
 interface Arrival {
@@ -100,16 +100,21 @@ export class WorldCapture {
   }
 }
 
-/** Leaves out each TCP segment that came to another node later. */
+/** Leaves out each TCP segment that came to another node later, which takes over its comments. */
 function withoutPassedOn(arrivals: readonly Arrival[]): Arrival[] {
-  const lastNode = new Map<string, string>();
-  const kept = arrivals.toReversed().filter(({ node, bytes }) => {
-    const segment = tcpOf(bytes);
-    if (segment === undefined) return true;
-    const last = lastNode.get(segment) ?? node;
-    lastNode.set(segment, last);
-    return last === node;
-  });
+  const ends = new Map<string, Arrival>();
+  const kept: Arrival[] = [];
+  for (const arrival of arrivals.toReversed()) {
+    const segment = tcpOf(arrival.bytes);
+    const end = segment === undefined ? undefined : ends.get(segment);
+    if (end !== undefined && end.node !== arrival.node) {
+      end.comments.unshift(...arrival.comments);
+      continue;
+    }
+    const shown = { ...arrival, comments: [...arrival.comments] };
+    kept.push(shown);
+    if (segment !== undefined) ends.set(segment, shown);
+  }
   return kept.reverse();
 }
 

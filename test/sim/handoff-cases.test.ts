@@ -61,17 +61,18 @@ class RefusingApp extends BulkApp {
 
 describe.each(presets)('%s', (preset) => {
   test('the client goes back and forth six times during one download', () => {
-    const { world, resets } = scene();
+    const size = 4 * SIZE;
+    const { world, resets } = scene(() => new BulkApp(size));
     const { progress } = download(world, PORT);
     for (let i = 0; i < 6; i++) {
       const [from, to] = i % 2 === 0 ? (['a', 'b'] as const) : (['b', 'a'] as const);
-      runTo(world, () => progress.received, ((i + 1) * SIZE) / 8, from);
+      runTo(world, () => progress.received, ((i + 1) * size) / 8, from);
       const box = world.handoff(from, to, PRESETS[preset]);
       world.runUntil(() => box.report !== undefined, after(world.now, LIMIT));
       expect(box.report?.outcome).toEqual({ ok: true });
     }
     world.runUntil(() => progress.closed, after(world.now, LIMIT));
-    expect(progress).toMatchObject({ received: SIZE, wrongAt: -1, closed: true, error: undefined });
+    expect(progress).toMatchObject({ received: size, wrongAt: -1, closed: true, error: undefined });
     expect(resets()).toBe(0);
   });
 

@@ -36,7 +36,7 @@ export interface AcceptorActions {
   latencies(): { readonly donor: Duration; readonly client: Duration };
   /** Sends the Binding Update; false when the tokens are gone. */
   bind(now: Instant): boolean;
-  /** Packets to the client go straight from our care-of address (or through the home agent). */
+  /** Packets to the client go straight from our care-of address (or through the home agent), binding or not. */
   route(now: Instant, route: 'direct' | 'home-agent'): void;
   /** The connections speak, apps go on, what was held is taken in. */
   resume(now: Instant): void;
@@ -150,7 +150,7 @@ export class Acceptor {
     if (this.#phase !== 'binding') return;
     if (status >= REFUSED) return this.#reachThroughHomeAgent(now);
     const { actions, strategy } = this.#o;
-    actions.route(now, 'direct');
+    // The way is direct now because there is a binding, and for as long as there is one.
     if (strategy.binding === 'confirmed') actions.resume(now);
     else if (this.#refused) actions.nudge(now);
     this.#commit(now);

@@ -78,6 +78,10 @@ export interface MobileNodeLayer {
   useRoute(now: Instant, client: Address, route: 'direct' | 'home-agent'): void;
   /** One-way latency to the client, half the round trip of the last care-of test or Binding Update; undefined: not measured. */
   latencyTo(client: Address): Duration | undefined;
+  /** The client is being given away: no message to it, no answer to one of its own, until wakeCorrespondent(). */
+  suspendCorrespondent(client: Address): void;
+  /** The client stays after all: its binding is made sure of at once. */
+  wakeCorrespondent(now: Instant, client: Address): void;
   exportCorrespondent(now: Instant, client: Address): CorrespondentSnapshot;
   /** Takes over a client's state from another member: silent, sends nothing. */
   importCorrespondent(now: Instant, snapshot: CorrespondentSnapshot): void;

@@ -74,6 +74,7 @@ export class ClientRegistration {
   /** When the binding at the client ends; undefined: there is none that we know of. */
   #boundUntil: Instant | undefined;
   #refused = false;
+  #suspended = false;
   /** As useRoute says; undefined: direct if bound. */
   #route: 'direct' | 'home-agent' | undefined;
   /** From the last update to its acknowledgement. */
@@ -128,14 +129,14 @@ export class ClientRegistration {
 
   /** RFC 6275 11.7.2: both tests where needed, then the update. */
   optimize(now: Instant): void {
-    if (this.#refused) return;
+    if (this.#refused || this.#suspended) return;
     this.#wantsBinding = true;
     if (this.hasTokens(now)) this.sendUpdate(now);
     else this.runTests(now, { home: true, careOf: true });
   }
 
   runTests(now: Instant, which: { readonly home: boolean; readonly careOf: boolean }): void {
-    if (this.#refused) return;
+    if (this.#refused || this.#suspended) return;
     if (which.home && this.homeTest.held(now) === undefined) this.homeTest.start(now);
     if (which.careOf && this.careOfTest.held(now) === undefined) this.careOfTest.start(now);
     if (!this.busy && this.hasTokens(now)) this.#calls.events.testsDone?.(now, this.client);
@@ -143,7 +144,7 @@ export class ClientRegistration {
 
   /** A new update, at once or as soon as the rate allows. False: a token is missing. */
   sendUpdate(now: Instant): boolean {
-    if (!this.hasTokens(now)) return false;
+    if (this.#suspended || !this.hasTokens(now)) return false;
     const roundTrip = this.careOfTest.roundTrip;
     this.#refused = false;
     this.#transmit(now, roundTrip === undefined ? INITIAL_BINDACK_TIMEOUT : times(roundTrip, 2));
@@ -178,6 +179,7 @@ export class ClientRegistration {
 
   /** Binding Error 1 (RFC 6275 11.3.6): the client has no binding, or not yet the one our update is to make. */
   bindingError(now: Instant): void {
+    if (this.#suspended) return;
     if (this.#update !== undefined) this.#resendSoon(now, this.#update);
     else if (this.#boundUntil !== undefined) this.#expired(now);
     this.#calls.events.bindingError?.(now, this.client);
@@ -193,6 +195,23 @@ export class ClientRegistration {
   /** Binding Refresh Request (RFC 6275 11.7.4). */
   refreshRequested(now: Instant): void {
     if (this.#boundUntil !== undefined && !this.busy) this.optimize(now);
+  }
+
+  /** Nothing is sent to the client, whatever comes or falls due, until wake(). What is known stays. */
+  suspend(): void {
+    this.#suspended = true;
+    this.#endExchange();
+    this.#renewal.cancel();
+    this.#expiry.cancel();
+  }
+
+  /** The binding may have changed hands meanwhile: the client is asked to take it from us again. */
+  wake(now: Instant): void {
+    if (!this.#suspended) return;
+    this.#suspended = false;
+    if (this.#boundUntil === undefined) return;
+    this.#expiry.set(this.#boundUntil);
+    this.optimize(now);
   }
 
   snapshot(now: Instant): CorrespondentSnapshot {

@@ -131,6 +131,14 @@ export class MobileNode implements MobileNodeLayer {
     return this.#list.find(client)?.latency;
   }
 
+  suspendCorrespondent(client: Address): void {
+    this.#list.find(client)?.suspend();
+  }
+
+  wakeCorrespondent(now: Instant, client: Address): void {
+    this.#list.find(client)?.wake(now);
+  }
+
   exportCorrespondent(now: Instant, client: Address): CorrespondentSnapshot {
     const nothing = { client, homeToken: undefined, bindingRemainingUs: 0, plain: false };
     return this.#list.find(client)?.snapshot(now) ?? { ...nothing, lastSequence: this.#randomSequence() };

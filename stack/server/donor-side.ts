@@ -95,12 +95,14 @@ export class DonorSide implements DonorActions {
   }
 
   freeze(now: Instant): void {
+    this.#dismissEnded(now);
     const connections = this.#connections();
     this.#tail = tailOf(
       this.#o.mobile.latencyTo(this.#o.client),
       connections.map((connection) => connection.info),
     );
     this.#o.gate.hold(this.#o.client);
+    this.#o.mobile.suspendCorrespondent(this.#o.client);
     for (const connection of connections) {
       this.#o.tcp.onDrained(connection, undefined);
       this.#o.tcp.freeze(now, connection);
@@ -155,8 +157,9 @@ export class DonorSide implements DonorActions {
     for (const connection of this.#connections()) {
       this.#o.tcp.onDrained(connection, undefined);
       if (connection.frozen) this.#o.tcp.thaw(now, connection);
-      if (this.#quiet.has(connection)) this.#appOf(connection)?.resume(now, connection);
     }
+    for (const connection of this.#quiet) this.#o.appOf(connection.local.port)?.resume(now, connection);
+    this.#o.mobile.wakeCorrespondent(now, this.#o.client);
     this.#o.gate.open(now, this.#o.client);
   }
 
@@ -171,6 +174,7 @@ export class DonorSide implements DonorActions {
 
   finished(now: Instant, outcome: DonorOutcome): void {
     this.#ended = true;
+    if (outcome.ok) this.#o.gate.settle(this.#o.client);
     this.#o.finished(now, outcome);
   }
 
@@ -182,8 +186,20 @@ export class DonorSide implements DonorActions {
       this.#quiet.add(connection);
     }
     const state = app.save(now, connection);
-    if (state instanceof Promise) waiting.push(state.then((value) => this.#keep(connection, value)));
-    else this.#keep(connection, state);
+    if (!(state instanceof Promise)) return this.#keep(connection, state);
+    const saved = state.then((value) => this.#keep(connection, value));
+    // Where the client has ended the connection meanwhile, nothing is left to move, and nothing is wrong.
+    waiting.push(saved.catch((error: unknown) => (connection.state === 'CLOSED' ? undefined : Promise.reject(error))));
+  }
+
+  /** A connection that has ended since its app was asked moves without the app, or not at all: the app hears of it here. */
+  #dismissEnded(now: Instant): void {
+    for (const connection of this.#quiet) {
+      if (connection.state !== 'CLOSED' && connection.state !== 'TIME-WAIT') continue;
+      this.#quiet.delete(connection);
+      this.#states.delete(connection);
+      this.#o.appOf(connection.local.port)?.resume(now, connection);
+    }
   }
 
   /** What CBOR cannot carry has to be known here: after the freeze it would be too late. */

@@ -93,7 +93,10 @@ export class Member {
       relayHomeTest: (now, bid, packet) => this.#relayHomeTest(now, bid, packet),
     });
     const { homeAddress, careOf } = this.mobile;
-    this.gate = new PacketGate({ ipv6: options.ipv6, counters: this.counters, homeAddress, careOf });
+    this.gate = new PacketGate({
+      ...{ ipv6: options.ipv6, counters: this.counters, homeAddress, careOf },
+      isReachable: (member) => options.peers.some((p) => p.careOf.equals(member) && this.isConnectedTo(p.name)),
+    });
     this.#sweep = options.timers.timer((now) => this.#forgetClientsThatLeft(now));
     options.tcp.onUnmatched = (_now, packet, header) => this.#unmatched(packet, header);
   }

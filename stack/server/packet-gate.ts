@@ -1,6 +1,8 @@
 // What happens to the TCP packets of a client that is being handed off: they pass, are held, or go on to
 // another member through a tunnel (RFC 2473). A frozen end therefore never sees a segment, let alone resets
-// it. After a handoff the forwarding entry is the donor's tombstone: it lives 2 MSL from its last use.
+// it. After a handoff the forwarding entry is the donor's tombstone: it lives 2 MSL from its last use. Where the other member
+// is known to have the client it lives on for as long as that member can be reached: a client whose binding has ended
+// comes back to the contact node, and is still the other's (DESIGN.md section 6).
 
 import type { Counters } from '../core/counters.ts';
 import { after, type Duration, type Instant, seconds } from '../core/time.ts';
@@ -24,13 +26,15 @@ interface Kept {
 
 type Entry =
   | { readonly kind: 'hold'; readonly packets: Kept[]; octets: number }
-  | { readonly kind: 'forward'; readonly to: Address; expires: Instant };
+  | { readonly kind: 'forward'; readonly to: Address; expires: Instant; owned: boolean };
 
 export interface PacketGateOptions {
   readonly ipv6: Ipv6Mobility;
   readonly counters: Counters;
   readonly homeAddress: Address;
   readonly careOf: Address;
+  /** Is the member with this care-of address there? Default: nobody knows. */
+  readonly isReachable?: (member: Address) => boolean;
 }
 
 export class PacketGate implements DeliveryHook {
@@ -50,7 +54,7 @@ export class PacketGate implements DeliveryHook {
   deliver(now: Instant, packet: ReceivedPacket): 'pass' | 'taken' {
     const entry = this.#entryOf(packet);
     if (entry === undefined) return 'pass';
-    if (entry.kind === 'forward' && entry.expires < now) {
+    if (entry.kind === 'forward' && entry.expires < now && !this.#isOwned(entry)) {
       this.#entries.delete(packet.source.key);
       return 'pass';
     }
@@ -67,9 +71,15 @@ export class PacketGate implements DeliveryHook {
   /** Sends what is held, and what comes from now on, to another member. */
   forward(now: Instant, client: Address, to: Address): void {
     const held = this.#entries.get(client.key);
-    const entry: Entry = { kind: 'forward', to, expires: after(now, TOMBSTONE_LIFETIME) };
+    const entry: Entry = { kind: 'forward', to, expires: after(now, TOMBSTONE_LIFETIME), owned: false };
     this.#set(client, entry);
     if (held?.kind === 'hold') for (const packet of held.packets) this.#take(now, entry, packet);
+  }
+
+  /** The member that the client's packets go to has it for certain: they go there for as long as it can be reached. */
+  settle(client: Address): void {
+    const entry = this.#entries.get(client.key);
+    if (entry?.kind === 'forward') entry.owned = true;
   }
 
   /** Lets the client's packets pass again, those that were held first. */
@@ -77,6 +87,10 @@ export class PacketGate implements DeliveryHook {
     const held = this.#entries.get(client.key);
     this.#entries.delete(client.key);
     if (held?.kind === 'hold') for (const { bytes, tunnel } of held.packets) this.#o.ipv6.inject(now, bytes, tunnel);
+  }
+
+  #isOwned(entry: { readonly to: Address; readonly owned: boolean }): boolean {
+    return entry.owned && this.#o.isReachable?.(entry.to) === true;
   }
 
   #entryOf(packet: ReceivedPacket): Entry | undefined {

@@ -192,7 +192,7 @@ export interface TcpLayer {
   onUnmatched: ((now: Instant, packet: ReceivedPacket, header: TcpHeader) => 'reset' | 'ignore') | undefined;
 
   // --- handoff -----------------------------------------------------------------------------------------
-  /** Tells the handoff, beside the app's own events, each time the send buffer of this connection runs empty. */
+  /** Tells the handoff, beside the app's own events, each time the send buffer of this connection runs empty, and at its end. */
   onDrained(connection: Connection, handler: ((now: Instant) => void) | undefined): void;
   /** No output from now on: timers stand still, no ACK, no RST. Segments that arrive are not for TCP any more. */
   freeze(now: Instant, connection: Connection): void;

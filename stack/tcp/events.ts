@@ -34,5 +34,8 @@ export function tellEvents(tcb: Tcb, now: Instant): void {
     connection.events.drained?.(now);
     tcb.onDrained?.(now);
   }
-  if ((pending & EVENT.closed) !== 0) connection.events.closed?.(now, tcb.error);
+  if ((pending & EVENT.closed) !== 0) {
+    connection.events.closed?.(now, tcb.error);
+    tcb.onDrained?.(now); // a handoff that waits for acknowledgements need not wait for this one's
+  }
 }

@@ -88,7 +88,7 @@ describe('the whole way', () => {
     side.acceptor.installed(world.now);
     expect(side.journal.take()).toEqual(['bind']);
     side.acceptor.bindingAcknowledged(world.now, ACCEPTED);
-    expect(side.journal.take()).toEqual(['route direct', 'resume', '> commit', 'finished']);
+    expect(side.journal.take()).toEqual(['resume', '> commit', 'finished']);
     expect(side.outcome).toEqual({ ok: true });
   });
 
@@ -102,7 +102,7 @@ describe('the whole way', () => {
     side.acceptor.message(world.now, STATE);
     expect(side.journal.take()).toEqual(['import', 'install', 'bind', 'route direct', 'resume']);
     side.acceptor.bindingAcknowledged(world.now, ACCEPTED);
-    expect(side.journal.take()).toEqual(['route direct', '> commit', 'finished']);
+    expect(side.journal.take()).toEqual(['> commit', 'finished']);
   });
 
   test('optimistic and the client was not quick enough: what it refused is sent again, once', () => {
@@ -111,7 +111,7 @@ describe('the whole way', () => {
     side.acceptor.bindingError();
     expect(side.journal.take()).toEqual([]);
     side.acceptor.bindingAcknowledged(world.now, ACCEPTED);
-    expect(side.journal.take()).toEqual(['route direct', 'nudge', '> commit', 'finished']);
+    expect(side.journal.take()).toEqual(['nudge', '> commit', 'finished']);
   });
 
   test('on-demand: the home token of the donor is not used, neither from PREPARE nor from STATE', () => {
@@ -184,7 +184,7 @@ const EVENTS: readonly [string, (c: Case) => void, Table][] = [
   [
     'a Binding Acknowledgement',
     ({ world, side }) => side.acceptor.bindingAcknowledged(world.now, ACCEPTED),
-    { binding: [['route direct', 'resume', '> commit', 'finished'], 'done'] },
+    { binding: [['resume', '> commit', 'finished'], 'done'] },
   ],
   [
     'a refused binding',
@@ -294,15 +294,15 @@ describe('a client without a binding', () => {
   });
 
   test('RFC 6275 6.1.8: statuses below 128 accept, those from 128 on refuse', () => {
-    for (const [status, route] of [
-      [1, 'route direct'],
-      [127, 'route direct'],
+    for (const [status, first] of [
+      [1, 'resume'],
+      [127, 'resume'],
       [128, 'route home-agent'],
       [255, 'route home-agent'],
     ] as const) {
       const { world, side } = acceptorIn('binding');
       side.acceptor.bindingAcknowledged(world.now, status);
-      expect(side.journal.take()[0]).toBe(route);
+      expect(side.journal.take()[0]).toBe(first);
     }
   });
 });

@@ -212,7 +212,50 @@ describe('freeze, collect, release', () => {
     side.release(world.now);
     expect(tcp.clients).toEqual([]);
     expect(app.asked).toEqual(['released 4001', 'released 4002']);
-    expect(mobile.asked).toEqual(['forget-correspondent']);
+    expect(mobile.asked).toEqual(['suspend', 'forget-correspondent']);
+  });
+
+  test.each(['CLOSED', 'TIME-WAIT'] as const)(
+    'a connection that is %s since its app was asked moves without it: the app hears of the end on the donor',
+    (state) => {
+      const { world, tcp, app, side } = setup();
+      side.save(world.now);
+      for (const connection of tcp.clients.slice(0, 1)) connection.state = state;
+      app.asked.length = 0;
+      side.freeze(world.now);
+      expect(app.asked).toEqual(['resume 4001']);
+      const moved = side.collect(world.now).filter((entry) => entry.app !== null);
+      expect(moved.map((entry) => entry.remotePort)).toEqual([4002]);
+      side.thaw(world.now);
+      expect(app.asked).toEqual(['resume 4001', 'resume 4002']);
+    },
+  );
+
+  test('a thaw tells every app that was asked, also where its connection has ended', () => {
+    const { world, tcp, app, side } = setup();
+    side.quiesce(world.now);
+    tcp.clients[0]?.end(world.now);
+    app.asked.length = 0;
+    side.thaw(world.now);
+    expect(app.asked).toEqual(['resume 4001', 'resume 4002']);
+  });
+
+  test('an app that cannot give the state of a connection that the client has ended stops nobody', async () => {
+    const { world, tcp, app, side, told } = setup();
+    app.saves = () => Promise.reject(new Error('the socket is closed'));
+    tcp.clients.splice(1);
+    side.save(world.now);
+    tcp.clients[0]?.end(world.now);
+    await settled();
+    expect(told).toEqual(['saved']);
+  });
+
+  test('while a client is given away its mobile node says nothing to it', () => {
+    const { world, mobile, side } = setup();
+    side.freeze(world.now);
+    expect(mobile.asked).toEqual(['suspend']);
+    side.thaw(world.now);
+    expect(mobile.asked).toEqual(['suspend', 'wake']);
   });
 
   test('a connection that is closed is not moved', () => {

@@ -319,6 +319,12 @@ export class FakeMobile implements MobileNodeLayer {
   latencyTo(): Duration | undefined {
     return this.latency;
   }
+  suspendCorrespondent(): void {
+    this.asked.push('suspend');
+  }
+  wakeCorrespondent(): void {
+    this.asked.push('wake');
+  }
   exportCorrespondent(_now: Instant, client: Address): CorrespondentSnapshot {
     return { client, homeToken: undefined, lastSequence: 5, bindingRemainingUs: 0, plain: false };
   }

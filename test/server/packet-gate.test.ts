@@ -72,10 +72,10 @@ const numbered = (n: number, shape: Shape = {}) => packet({ ...shape, payload: U
 const lastOctets = (packets: readonly Uint8Array[]) => packets.map((bytes) => bytes[bytes.length - 1]);
 const client = (n: number) => new Address(0x20010db8, 0xc, 0, n);
 
-function setup() {
+function setup(isReachable = (_member: Address) => false) {
   const ipv6 = new FakeIpv6();
   const counters = new Counters();
-  const gate = new PacketGate({ ipv6: ipv6.mobility, counters, homeAddress: HOME, careOf: CARE_OF });
+  const gate = new PacketGate({ ipv6: ipv6.mobility, counters, homeAddress: HOME, careOf: CARE_OF, isReachable });
   return { ipv6, counters, gate };
 }
 
@@ -248,6 +248,19 @@ describe('forward (RFC 2473)', () => {
     expect(gate.deliver(latest, packet())).toBe('taken');
     expect(gate.deliver((latest + TOMBSTONE_LIFETIME + 1) as Instant, packet())).toBe('pass');
     expect(gate.deliver(latest, packet())).toBe('pass');
+  });
+
+  test('it lives on while the other member has the client for certain, and can be reached', () => {
+    let reachable = true;
+    const { gate } = setup((member) => reachable && member.equals(OTHER_MEMBER));
+    const late = (NOW + TOMBSTONE_LIFETIME + 1) as Instant;
+    gate.forward(NOW, CLIENT, OTHER_MEMBER);
+    gate.settle(CLIENT);
+    gate.forward(NOW, OTHER_CLIENT, OTHER_MEMBER); // not for certain
+    expect(gate.deliver(late, packet())).toBe('taken');
+    expect(gate.deliver(late, packet({ source: OTHER_CLIENT }))).toBe('pass');
+    reachable = false;
+    expect(gate.deliver((late + TOMBSTONE_LIFETIME + 1) as Instant, packet())).toBe('pass');
   });
 
   test('RFC 9293 3.4.2: 2 MSL are four minutes', () => {

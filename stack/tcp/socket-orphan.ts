@@ -5,7 +5,7 @@
 import { type Clock, type Instant, seconds } from '../core/time.ts';
 import type { Connection } from './api.ts';
 
-/** How long a connection without an owner may wait for the peer's FIN; Linux has the same 60 s. */
+/** How long a connection without an owner may wait for the peer's FIN, or for it to take an octet; Linux waits as long. */
 export const ORPHAN_LIFETIME = seconds(60);
 
 /** Lets the connection end by itself. `reset`: at once, with a RST. */
@@ -17,8 +17,15 @@ export function leaveOrphan(clock: Clock, connection: Connection, reset = false)
     return;
   }
   // A frozen connection changes hands before the time is up: whoever has it then watches over it.
+  let left = connection.unacknowledged;
   const expire = () => {
-    if (!connection.frozen) connection.abort(clock.now());
+    if (connection.frozen) return;
+    if (connection.unacknowledged >= left) {
+      connection.abort(clock.now());
+      return;
+    }
+    left = connection.unacknowledged;
+    lifetime.refresh();
   };
   const lifetime = setTimeout(expire, ORPHAN_LIFETIME / 1_000).unref();
   connection.events = {

@@ -234,6 +234,26 @@ describe('timeouts', () => {
     expect(serverCore.resetSent).toBe(true);
     await settle();
   });
+
+  test('an orphan whose peer takes what is left, however slowly, is left to it', async () => {
+    const { client, clientCore, accepted, serverCore } = await joined({}, { pauseOnCreate: true });
+    clientCore.receiveBuffer = 1_000;
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    client.on('error', () => {});
+    accepted.write(Buffer.alloc(4_000));
+    accepted.destroySoon();
+    await settle();
+    expect(accepted.destroyed).toBe(true);
+    for (let minute = 0; minute < 3; minute++) {
+      vi.advanceTimersByTime(59_000);
+      clientCore.read(CLOCK.now(), 1_000);
+      await settle();
+      expect(serverCore.resetSent).toBe(false);
+    }
+    vi.advanceTimersByTime(120_000);
+    expect(serverCore.resetSent).toBe(true);
+    await settle();
+  });
 });
 
 test('concatenated reads equal what was written, in any sizes of chunks', async () => {

@@ -4,7 +4,7 @@
 import { after, type Duration, elapsed, type Instant } from '../core/time.ts';
 import { EVENT, raise } from './events.ts';
 import type { Acknowledged } from './flight.ts';
-import { timestampValue, userDeadline } from './options.ts';
+import { timestampTick, timestampValue, userDeadline } from './options.ts';
 import { detectLoss, onAdvance, onDuplicateAck } from './recovery.ts';
 import { takeSackBlocks } from './sack.ts';
 import type { Segment, Verdict } from './segment.ts';
@@ -79,9 +79,10 @@ function measure(tcb: Tcb, now: Instant, seg: Segment, acknowledged: Acknowledge
     return;
   }
   const echo = seg.header.options.timestamp?.echo;
-  if (!tcb.ts.on || echo === undefined || ((echo - tcb.ts.firstValue) | 0) < 0) return;
+  if (!tcb.ts.on || echo === undefined) return;
   const ticks = (timestampValue(tcb, now) - echo) | 0;
-  if (ticks >= 0) tcb.rtt.sample((ticks * 1000) as Duration, perRtt);
+  const ours = timestampTick(now) - timestampTick(tcb.ts.firstAt);
+  if (ticks >= 0 && ticks <= ours) tcb.rtt.sample((ticks * 1000) as Duration, perRtt);
 }
 
 /** RFC 9293 3.10.7.4: SND.WND follows the newest segment, which SND.WL1 and SND.WL2 tell. */

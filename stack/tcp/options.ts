@@ -19,6 +19,7 @@ import {
   MAX_WINDOW_SHIFT,
   MIN_BUFFER,
   MIN_MSS,
+  TS_RECENT_LIFETIME,
 } from './limits.ts';
 import type { Tcb } from './tcb.ts';
 
@@ -48,8 +49,11 @@ export function windowShiftFor(receiveBuffer: number): number {
 export const mssToAdvertise = (path: Path): number =>
   clamp(path.mtu - IPV6_HEADER_LEN - TCP_HEADER_LEN - path.receiveOverhead, MIN_MSS, 0xffff);
 
-/** TSval (RFC 7323 5.4: a tick is 1 ms). */
-export const timestampValue = (tcb: Tcb, now: Instant): number => (Math.floor(now / 1000) + tcb.ts.offset) >>> 0;
+/** RFC 7323 5.4: a tick is 1 ms. */
+export const timestampTick = (now: Instant): number => Math.floor(now / 1000);
+
+/** TSval. */
+export const timestampValue = (tcb: Tcb, now: Instant): number => (timestampTick(now) + tcb.ts.offset) >>> 0;
 
 /** What our SYN or SYN,ACK carries; a SYN,ACK answers only what the SYN brought. */
 export function synOptions(tcb: Tcb, now: Instant): WireOptions {
@@ -93,9 +97,13 @@ export function updateSendMss(tcb: Tcb): void {
   tcb.congestion.onMssChange(mss);
 }
 
+/** RFC 7323 5.2 and 5.5: is this TSval older than TS.Recent, as far as that one can still be trusted? */
+export const isOldTimestamp = (tcb: Tcb, now: Instant, value: number): boolean =>
+  ((value - tcb.ts.recent) | 0) < 0 && now - tcb.ts.recentAt <= TS_RECENT_LIFETIME;
+
 /** RFC 7323 4.3, (2): TS.Recent follows what lies at or before the last ACK sent. */
 export function takeTimestamp(tcb: Tcb, now: Instant, value: number, seq: number): void {
-  if (seq > tcb.rcv.lastAckSent || ((value - tcb.ts.recent) | 0) < 0) return;
+  if (seq > tcb.rcv.lastAckSent || isOldTimestamp(tcb, now, value)) return;
   tcb.ts.recent = value;
   tcb.ts.recentAt = now;
 }

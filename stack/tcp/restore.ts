@@ -7,7 +7,7 @@ import { readAddress } from '../wire/address.ts';
 import { seq } from '../wire/seq.ts';
 import type { Endpoint, ExpandedTcpOptions, InstallOptions } from './api.ts';
 import { createCongestionControl } from './congestion/create.ts';
-import { effectiveMss } from './options.ts';
+import { effectiveMss, timestampTick } from './options.ts';
 import { missingFromSendBuffer, sendBufferStart } from './snapshot-buffer.ts';
 import type { ConnectionSnapshot, EndpointSnapshot, OptionsSnapshot } from './snapshot-form.ts';
 import { Tcb, type TcbLayer } from './tcb.ts';
@@ -43,14 +43,13 @@ export function restoreTcb(
     irs: seq(receive.irs),
     receiveShift: negotiated.receiveShift,
     advertisedMss: negotiated.advertisedMss,
-    timestampOffset: (firstValue - Math.floor(now / 1000)) >>> 0,
+    timestampOffset: (firstValue - timestampTick(now)) >>> 0,
   });
   tcb.state = snapshot.state;
   tcb.silence = 'installed';
   tcb.sackPermitted = negotiated.sackPermitted;
   tcb.windowScaling = negotiated.windowScaling;
   tcb.ts.on = negotiated.timestamps;
-  tcb.ts.firstValue = firstValue;
   tcb.ts.recent = timestamps.recent;
   tcb.ts.recentAt = Math.max(EPOCH, now - timestamps.recentAgeUs) as Instant;
   tcb.rtt.restore(snapshot.rtt);

@@ -87,8 +87,8 @@ export interface TimestampState {
   /** TS.Recent and when it was taken. */
   recent: number;
   recentAt: Instant;
-  /** An echo of a TSval before this one was not sent by this node: no RTT sample. */
-  firstValue: number;
+  /** Since when this node sends them. An echo of an older TSval is another node's: no RTT sample. */
+  firstAt: Instant;
 }
 
 /** 'frozen': given away. 'installed': taken over, not resumed yet. Neither sends anything. */
@@ -189,7 +189,7 @@ export class Tcb {
       fin: undefined,
       read: 0,
     };
-    this.ts = { on: false, offset: seed.timestampOffset, recent: 0, recentAt: now, firstValue: 0 };
+    this.ts = { on: false, offset: seed.timestampOffset, recent: 0, recentAt: now, firstAt: now };
   }
 
   get hasUnsentText(): boolean {

@@ -44,9 +44,9 @@ describe('RFC 9293 3.4: numbers wrap in mid-stream', () => {
 });
 
 /** A peer with timestamps; `clock` is its TSval. */
-function withTimestamps(tcp: PeerOptions['tcp'] = {}): { peer: ScriptedPeer; app: App; clock: { value: number } } {
+function withTimestamps(options: PeerOptions = {}): { peer: ScriptedPeer; app: App; clock: { value: number } } {
   const clock = { value: 1000 };
-  const { peer, app } = opened({ tcp, synOptions: { mss: 1000, timestamp: { value: 1000, echo: 0 } } });
+  const { peer, app } = opened({ ...options, synOptions: { mss: 1000, timestamp: { value: 1000, echo: 0 } } });
   peer.timestamps = () => ({
     timestamp: { value: clock.value, echo: peer.world.sent.at(-1)?.header.options.timestamp?.value ?? 0 },
   });
@@ -76,7 +76,7 @@ describe('RFC 7323', () => {
   });
 
   test('5.3: a TSval that wraps is newer', () => {
-    const { peer, app, clock } = withTimestamps({ delayedAck: ZERO });
+    const { peer, app, clock } = withTimestamps({ tcp: { delayedAck: ZERO } });
     clock.value = 0x7fff_0000;
     peer.send({ text: 10, ack: 0 });
     clock.value = 0xf000_0000;
@@ -90,6 +90,11 @@ describe('RFC 7323', () => {
     const { peer, app, clock } = withTimestamps();
     peer.run(25 * 24 * 3600 * 1000);
     clock.value = 0xf000_0000;
+    peer.send({ text: 10, ack: 0 });
+    expect(app.receivedLength).toBe(10);
+    peer.run(50);
+    expect(peer.rest().at(-1)?.options.timestamp?.echo).toBe(0xf000_0000);
+    clock.value = 0xefff_ffff;
     peer.send({ text: 10, ack: 0 });
     expect(app.receivedLength).toBe(10);
   });
@@ -114,8 +119,8 @@ describe('RFC 7323', () => {
     expect(peer.rest().at(-1)?.options.timestamp?.echo).toBe(6000);
   });
 
-  test('4.1: a retransmission is measured by the timestamp that comes back', () => {
-    const { peer, app, clock } = withTimestamps();
+  test.each([0, 2 ** 31])('4.1: a retransmission is measured by the timestamp that comes back, at %i ms', (startMs) => {
+    const { peer, app, clock } = withTimestamps({ startAt: startMs * 1000 });
     peer.run(1000);
     app.send(pattern(100));
     peer.run(1000);

@@ -2,8 +2,7 @@
 // and what lies outside the window is cut off after it.
 
 import { after, type Instant } from '../../core/time.ts';
-import { TS_RECENT_LIFETIME } from '../limits.ts';
-import { takeTimestamp } from '../options.ts';
+import { isOldTimestamp, takeTimestamp } from '../options.ts';
 import { emitRange } from '../output.ts';
 import { SYN_POSITION } from '../position.ts';
 import type { Segment, Verdict } from '../segment.ts';
@@ -31,8 +30,7 @@ function checkPaws(tcb: Tcb, now: Instant, seg: Segment): Verdict {
     tcb.layer.counters.bump('no-timestamp');
     return 'drop';
   }
-  if (((timestamp.value - tcb.ts.recent) | 0) >= 0) return 'continue';
-  if (now - tcb.ts.recentAt > TS_RECENT_LIFETIME) return 'continue'; // R1: outdated, TS.Recent starts anew
+  if (!isOldTimestamp(tcb, now, timestamp.value)) return 'continue';
   tcb.layer.counters.bump('paws');
   return refuse(tcb, now, seg);
 }

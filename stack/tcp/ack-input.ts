@@ -51,7 +51,6 @@ function advance(tcb: Tcb, now: Instant, seg: Segment): void {
   sendBuffer.release(textEnd);
   measure(tcb, now, seg, acknowledged);
   tcb.timeouts = 0;
-  tcb.rtt.backoff = 0;
   onAdvance(tcb, now, textEnd - before);
   // RFC 6298 5.2 and 5.3.
   if (tcb.flight.isEmpty) timers.retransmit.cancel();
@@ -97,7 +96,8 @@ export function updateSendWindow(tcb: Tcb, now: Instant, seg: Segment): void {
   if (snd.wnd === 0) {
     tcb.timers.probe.cancel();
     tcb.windowProbes = 0;
-    tcb.rtt.backoff = 0;
+    tcb.rtt.backoff = 0; // it was the window, not the network
+    if (tcb.timers.retransmit.armed) tcb.timers.retransmit.set(after(now, tcb.rtt.rto));
   }
   snd.wnd = seg.wnd;
   snd.maxWnd = Math.max(snd.maxWnd, seg.wnd);

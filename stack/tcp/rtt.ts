@@ -20,7 +20,7 @@ export interface RttState {
 export class RttEstimator {
   srtt: Duration | undefined;
   minRtt: Duration | undefined;
-  /** Timeouts since the last acknowledged octet: each doubles the RTO (RFC 6298 5.5). */
+  /** Timeouts since the last sample: each doubles the RTO (RFC 6298 5.5), and only a sample ends it (Karn). */
   backoff = 0;
   #rttvar = 0;
   #rto: number = INITIAL_RTO;
@@ -33,6 +33,7 @@ export class RttEstimator {
   /** `samplesPerRtt`: how many of these are expected in one round trip (RFC 7323 appendix G). */
   sample(rtt: Duration, samplesPerRtt = 1): void {
     const r = Math.max(1, rtt);
+    this.backoff = 0;
     if (this.minRtt === undefined || r < this.minRtt) this.minRtt = r as Duration;
     if (this.srtt === undefined) {
       this.srtt = r as Duration;
@@ -54,6 +55,7 @@ export class RttEstimator {
 
   /** RFC 6298 5.7: the handshake is over and its SYN had to be sent again. */
   afterSynLoss(): void {
+    this.backoff = 0;
     this.#rto = Math.max(this.#rto, RTO_AFTER_SYN_LOSS);
   }
 

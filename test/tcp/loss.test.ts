@@ -165,6 +165,41 @@ describe('timeouts (RFC 6298)', () => {
     expect(connection.info.srtt).toBe(srtt);
   });
 
+  test('Karn: the RTO stays backed off until something that was sent once is acknowledged', () => {
+    const { peer, app, connection } = opened();
+    app.send(pattern(1000));
+    peer.run(1000); // sent at 0, 200 and 600
+    peer.send({ ack: 1000 });
+    peer.rest();
+    app.send(pattern(1000));
+    peer.run(790);
+    expect(starts(peer.rest())).toEqual([1000]);
+    peer.send({ ack: 2000 });
+    expect(connection.info.rto).toBeGreaterThanOrEqual(790_000);
+    expect(connection.info.rto).toBeLessThan(3_000_000);
+  });
+
+  test('RFC 9293 3.8.6.1: when a shut window opens, what was dropped at it goes again within a fresh RTO', () => {
+    const { peer, app } = opened();
+    app.send(pattern(1000));
+    peer.send({ ack: 0, window: 0 });
+    peer.run(20_000);
+    peer.rest();
+    peer.send({ ack: 0 });
+    peer.run(250);
+    expect(starts(peer.rest())).toEqual([0]);
+  });
+
+  test('RFC 5681 3.1 (4): octets SACKed in a long recovery do not raise ssthresh at its timeout', () => {
+    const { peer, connection } = tenOut({ synOptions: SACK_OK });
+    for (let end = 2000; end <= 40_000; end += 1000) peer.send({ ack: 0, options: sack(peer, [1000, end]) });
+    const { cwnd } = connection.info;
+    expect(cwnd).toBe(7000);
+    peer.run(300); // the retransmission was lost as well
+    expect(connection.info.cwnd).toBe(1000);
+    expect(connection.info.ssthresh).toBeLessThanOrEqual(cwnd);
+  });
+
   test('RFC 9293 3.8.3, R1: after three timeouts of full segments the path is suspected', () => {
     const { peer } = tenOut();
     peer.run(20_000);

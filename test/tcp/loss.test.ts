@@ -99,13 +99,13 @@ describe('without SACK (RFC 6582)', () => {
     const { peer, connection } = tenOut({ tcp: { congestion: 'newreno' } });
     for (let i = 0; i < 3; i++) peer.send({ ack: 0 });
     expect(starts(peer.rest())).toEqual([10_000, 11_000, 0]);
-    expect(connection.info.ssthresh).toBe(6000); // half of the 12 segments in flight
+    expect(connection.info.ssthresh).toBe(5000); // RFC 5681 3.2, step 2: limited transmit does not count
     for (let i = 0; i < 4; i++) peer.send({ ack: 0 });
     peer.rest();
     peer.send({ ack: 3000 });
     expect(starts(peer.rest())[0]).toBe(3000);
     peer.send({ ack: 12_000 });
-    expect(connection.info.cwnd).toBe(6000);
+    expect(connection.info.cwnd).toBe(5000);
   });
 
   test('RFC 5681 2: a changed window or text on it makes an ACK no duplicate', () => {

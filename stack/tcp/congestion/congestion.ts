@@ -44,5 +44,12 @@ export interface CongestionControl {
   state(now: Instant): CongestionState;
 }
 
+/**
+ * What a reduction starts from: FlightSize (RFC 5681 (4), RFC 9438 4.6), but no more than cwnd. Limited transmit does
+ * not count (RFC 5681 3.2, step 2); and in a long recovery new octets leave for SACKed ones, so that FlightSize grows
+ * to many windows: a timeout would raise ssthresh.
+ */
+export const usedWindow = (cwnd: number, flightSize: number): number => Math.min(cwnd, flightSize);
+
 /** RFC 6928 2. */
 export const initialWindow = (mss: number): number => Math.min(10 * mss, Math.max(2 * mss, 14_600));

@@ -2,7 +2,13 @@
 // RFC's constants do.
 
 import type { Instant } from '../../core/time.ts';
-import { type AckEvent, type CongestionControl, type CongestionState, initialWindow } from './congestion.ts';
+import {
+  type AckEvent,
+  type CongestionControl,
+  type CongestionState,
+  initialWindow,
+  usedWindow,
+} from './congestion.ts';
 
 const C = 0.4; // RFC 9438 5.1, segments / s^3
 const BETA = 0.7; // RFC 9438 4.6
@@ -95,7 +101,7 @@ export class Cubic implements CongestionControl {
   #reduce(flightSize: number): void {
     this.#cwndPrior = this.cwnd;
     this.#wMax = this.cwnd < this.#wMax ? (this.cwnd * (1 + BETA)) / 2 : this.cwnd;
-    this.ssthresh = Math.max(flightSize * BETA, 2 * this.#mss);
+    this.ssthresh = Math.max(usedWindow(this.cwnd, flightSize) * BETA, 2 * this.#mss);
     this.#epoch = undefined;
   }
 

@@ -2,7 +2,13 @@
 // ACK covers, not two segments at most: super-frames are acknowledged in one piece.
 
 import type { Instant } from '../../core/time.ts';
-import { type AckEvent, type CongestionControl, type CongestionState, initialWindow } from './congestion.ts';
+import {
+  type AckEvent,
+  type CongestionControl,
+  type CongestionState,
+  initialWindow,
+  usedWindow,
+} from './congestion.ts';
 
 export class NewReno implements CongestionControl {
   readonly name = 'newreno';
@@ -34,13 +40,13 @@ export class NewReno implements CongestionControl {
   }
 
   onLoss(_now: Instant, flightSize: number): void {
-    this.ssthresh = Math.max(flightSize / 2, 2 * this.#mss); // RFC 5681 (4)
+    this.ssthresh = Math.max(usedWindow(this.cwnd, flightSize) / 2, 2 * this.#mss); // RFC 5681 (4)
     this.cwnd = Math.min(this.cwnd, this.ssthresh);
     this.#acked = 0;
   }
 
   onTimeout(_now: Instant, flightSize: number, repeated: boolean): void {
-    if (!repeated) this.ssthresh = Math.max(flightSize / 2, 2 * this.#mss);
+    if (!repeated) this.ssthresh = Math.max(usedWindow(this.cwnd, flightSize) / 2, 2 * this.#mss);
     this.cwnd = this.#mss;
     this.#acked = 0;
   }

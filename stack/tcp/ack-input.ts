@@ -16,7 +16,8 @@ const WRITABLE_SHARE = 1 / 4;
 export function takeAck(tcb: Tcb, now: Instant, seg: Segment): Verdict {
   const { snd } = tcb;
   if (seg.ack > snd.nxt) {
-    tcb.ackNow = true; // acknowledges what was never sent
+    // Acknowledges what was never sent. Rationed: two ends that disagree would answer each other for ever.
+    if (tcb.challenges.take(now)) tcb.ackNow = true;
     return 'drop';
   }
   if (seg.ack < snd.una - snd.maxWnd) {

@@ -191,6 +191,15 @@ describe('RST', () => {
     expect(peer.rest().length).toBe(1);
   });
 
+  test.each([
+    ['SYNs', { flags: SYN, seq: -1_000_000 }],
+    ['ACKs of what was never sent', { ack: 100_000 }],
+  ])('RFC 5961 7: so are the answers to %s', (_case, script) => {
+    const { peer } = opened();
+    for (let i = 0; i < 100; i++) peer.send(script);
+    expect(peer.rest().length).toBe(CHALLENGE_ACKS);
+  });
+
   test('RFC 9293 3.10.5: abort sends a RST that the peer accepts, and tells its owner', () => {
     const { client, server, world } = established();
     client.connection.abort(world.now);

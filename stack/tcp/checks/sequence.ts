@@ -57,7 +57,7 @@ function refuse(tcb: Tcb, now: Instant, seg: Segment): Verdict {
   noteDuplicate(tcb, seg);
   if (tcb.state === 'TIME-WAIT' && seg.fin) tcb.timers.timeWait.set(after(now, tcb.options.timeWait));
   // Text that comes again is answered each time: our ACK may have been lost. The rest is rationed.
-  if (seg.textLength > 0 || seg.fin || seg.isSyn || tcb.challenges.take(now)) tcb.ackNow = true;
+  if (seg.textLength > 0 || seg.fin || tcb.challenges.take(now)) tcb.ackNow = true;
   return 'drop';
 }
 

@@ -61,6 +61,7 @@ export function nudge(tcb: Tcb, now: Instant): void {
   for (let run = flight.head; run !== undefined; run = run.next) {
     if (!run.inherited && !run.resent) flight.markLost(run);
   }
+  tcb.recovery.blamelessBelow = tcb.snd.nxt;
   const head = flight.head;
   if (head === undefined) sendAck(tcb, now);
   else if (!head.sacked) retransmit(tcb, now, head, currentMss(tcb));

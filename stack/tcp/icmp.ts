@@ -49,5 +49,6 @@ function tooBig(tcb: Tcb, now: Instant): void {
   for (let run = flight.head; run !== undefined; run = run.next) {
     if (run.mss > snd.mss && run.length > snd.mss) flight.markLost(run);
   }
+  tcb.recovery.blamelessBelow = snd.nxt;
   output(tcb, now);
 }

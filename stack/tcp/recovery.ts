@@ -22,6 +22,8 @@ export class Recovery {
   /** HighRxt, and whether the rescue retransmission was used (RFC 6675 4, NextSeg rules 3 and 4). */
   highRxt: Position = SYN_POSITION;
   rescued = false;
+  /** What is marked lost below was dropped for a reason that is no congestion. */
+  blamelessBelow: Position = SYN_POSITION;
 }
 
 /** Filled in for each ACK: the controllers keep nothing of it. */
@@ -65,7 +67,7 @@ export function detectLoss(tcb: Tcb, now: Instant): void {
   if (recovery.phase !== 'open') return;
   // RFC 6582 3.2, step 2: duplicates of what was sent before the last loss mean nothing new.
   const enough = recovery.dupAcks >= DUP_THRESH && (tcb.sackPermitted || snd.una > recovery.point);
-  if (!enough && !head.lost) return;
+  if (!enough && !(head.lost && head.start >= recovery.blamelessBelow)) return;
   flight.markHeadLost(snd.mss);
   recovery.phase = 'recovery';
   recovery.point = snd.nxt;

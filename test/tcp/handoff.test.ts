@@ -225,6 +225,7 @@ describe('DESIGN.md 7', () => {
     expect(moved.installed.info.ssthresh).toBe(ssthresh);
     made.world.runFor(seconds(10));
     expect(firstDifference(made.client.bytes, pattern(1_000_000))).toBeUndefined();
+    expect(moved.installed.info.ssthresh).toBe(ssthresh);
   });
 
   test('what was received and not read is read on the new node, in order with what comes', () => {

@@ -188,6 +188,8 @@ describe('the size of segments', () => {
       [1220, 1220],
       [2440, 440],
     ]);
+    peer.send({ ack: 1220 });
+    expect(peer.rest()).toEqual([]);
     expect([connection.info.cwnd, connection.info.ssthresh]).toEqual([cwnd, ssthresh]);
   });
 

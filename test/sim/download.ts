@@ -2,7 +2,7 @@
 
 import type { Connection } from '../../stack/tcp/api.ts';
 import { newProgress, readStream, type StreamProgress } from './apps.ts';
-import { CONTACT, type World } from './world.ts';
+import { type ClientNode, CONTACT, type World } from './world.ts';
 
 export interface Download {
   readonly connection: Connection;
@@ -10,8 +10,8 @@ export interface Download {
 }
 
 /** Connects to the contact address, reads to the end and closes. Throws when no connection can be opened. */
-export function download(world: World, port: number): Download {
-  const connection = world.c.host.tcp.connect(world.now, { remote: { address: CONTACT, port } });
+export function download(world: World, port: number, client: ClientNode = world.c): Download {
+  const connection = client.host.tcp.connect(world.now, { remote: { address: CONTACT, port } });
   if (typeof connection === 'string') throw new Error(connection);
   const progress = newProgress();
   connection.events = {

@@ -122,3 +122,44 @@ describe('the binding behind a handoff', () => {
     expect(Math.min(...counts)).toBeGreaterThanOrEqual(4000);
   });
 });
+
+describe.each(presets)('%s: four clients', (preset) => {
+  test('are handed over in both directions at once', () => {
+    const size = 3 * SIZE;
+    const world = new World({ seed: 23, latencies: LATENCIES });
+    const apps = new Map<string, BulkApp>();
+    world.start(({ name }) => {
+      const app = new BulkApp(size);
+      apps.set(name, app);
+      return new Map<number, HandoffApp>([[PORT, app]]);
+    });
+    const resets = countResets(world);
+    const clients = [world.c, ...['d', 'e', 'f'].map((name) => world.addClient(name))];
+    for (const [i, { name }] of clients.entries()) {
+      for (const node of ['a', 'b', 'home']) {
+        world.internet.join(node, name, { delay: milliseconds(10 + 7 * i), ...(node !== 'home' && RATE) });
+      }
+    }
+    const downloads = clients.map((client) => download(world, PORT, client));
+    const owners: ('a' | 'b')[] = clients.map(() => 'a');
+    const handOver = (which: readonly number[]) => {
+      const boxes = which.map((i) => {
+        const [from = 'a', client] = [owners[i], clients[i]];
+        const to = from === 'a' ? 'b' : 'a';
+        owners[i] = to;
+        return world.handoff(from, to, PRESETS[preset], client);
+      });
+      world.runUntil(() => boxes.every(({ report }) => report !== undefined), after(world.now, LIMIT));
+      for (const { report } of boxes) expect(report?.outcome).toEqual({ ok: true });
+    };
+    world.runFor(milliseconds(400));
+    handOver([2, 3]);
+    handOver([0, 1, 2, 3]);
+    world.runUntil(() => downloads.every(({ progress }) => progress.closed), after(world.now, LIMIT));
+    for (const { progress } of downloads) {
+      expect(progress).toMatchObject({ received: size, wrongAt: -1, error: undefined });
+    }
+    expect(resets()).toBe(0);
+    expect([apps.get('a')?.progress.size, apps.get('b')?.progress.size]).toEqual([2, 2]);
+  });
+});

@@ -73,7 +73,7 @@ export class World {
     this.home = this.#homeAgent();
     this.a = this.#member('a', 1, contact === 'a', 'b', 2);
     this.b = this.#member('b', 2, contact === 'b', 'a', 1);
-    this.c = this.#client(options.clientObserver);
+    this.c = this.addClient('c', options.clientObserver);
     const delay = (ms: number): Partial<LinkConditions> => ({ delay: milliseconds(ms) });
     this.internet.join('a', 'b', delay(latencies.donorAcceptor));
     this.internet.join('a', 'c', delay(latencies.clientDonor));
@@ -91,14 +91,22 @@ export class World {
     this.runFor(seconds(5));
   }
 
+  /** A further client; its name is a hexadecimal number. Its links are perfect until they are configured. */
+  addClient(name: string, observer?: TcpObserver): ClientNode {
+    const careOf = careOfAddress(name);
+    const host = this.#host(name, observer);
+    host.attach(this.internet.attach(name, [prefix(`${careOf}/64`)]), { addresses: [careOf] });
+    return { name, host, careOf, correspondent: host.beCorrespondent() };
+  }
+
   memberOf(name: 'a' | 'b'): MemberNode {
     return name === 'a' ? this.a : this.b;
   }
 
   /** Starts a handoff of the client; the report appears in the returned box. Throws when it cannot begin. */
-  handoff(from: 'a' | 'b', to: 'a' | 'b', strategy: Strategy): { report?: HandoffReport } {
+  handoff(from: 'a' | 'b', to: 'a' | 'b', strategy: Strategy, client: ClientNode = this.c): { report?: HandoffReport } {
     const box: { report?: HandoffReport } = {};
-    const refusal = this.memberOf(from).member.handoff(this.now, this.c.careOf, to, strategy, (report) => {
+    const refusal = this.memberOf(from).member.handoff(this.now, client.careOf, to, strategy, (report) => {
       box.report = report;
     });
     if (refusal !== undefined) throw new Error(refusal);
@@ -179,13 +187,6 @@ export class World {
       trace: (at, event) => this.traced.push({ at, node: name, event }),
     });
     return { name, host, careOf, member };
-  }
-
-  #client(observer: TcpObserver | undefined): ClientNode {
-    const careOf = careOfAddress('c');
-    const host = this.#host('c', observer);
-    host.attach(this.internet.attach('c', [prefix(`${careOf}/64`)]), { addresses: [careOf] });
-    return { name: 'c', host, careOf, correspondent: host.beCorrespondent() };
   }
 }
 

@@ -252,6 +252,20 @@ describe.each(['newreno', 'cubic'] as const)('%s', (name) => {
     expect(fresh.cwnd).toBe(MSS);
   });
 
+  test('RFC 7661 4.4.2: after an idle time slow start goes on up to three quarters of the window that was', () => {
+    const control = createCongestionControl(name, MSS, {
+      algorithm: name,
+      cwnd: 400_000,
+      ssthresh: 100_000,
+      extra: {},
+    });
+    control.onIdle(at(0));
+    expect([control.cwnd, control.ssthresh]).toEqual([10_000, 300_000]);
+    control.onTimeout(at(0), 10_000, false);
+    control.onIdle(at(0));
+    expect([control.cwnd, control.ssthresh]).toEqual([MSS, name === 'cubic' ? 7_000 : 5_000]);
+  });
+
   test('DESIGN.md 7: a new path begins with the initial window and the old ssthresh; a state travels', () => {
     const control = createCongestionControl(name, MSS);
     rounds(control, 4);
@@ -297,6 +311,14 @@ describe('CUBIC (RFC 9438)', () => {
     const control = afterLoss(20_000);
     const windows = rounds(control, 10);
     expect(windows.at(-1)).toBeGreaterThanOrEqual(14_000 + 10 * 0.5 * MSS);
+  });
+
+  test('after a new path the window levels out where it was before, quickly', () => {
+    const control = afterLoss(1_000_000);
+    control.onNewPath(at(0));
+    expect(rounds(control, 7).at(-1)).toBeGreaterThanOrEqual(640_000); // slow start
+    expect(rounds(control, 30, 700_000).at(-1)).toBeGreaterThan(850_000); // half of the rest in three seconds
+    expect(control.cwnd).toBeLessThan(1_000_000);
   });
 
   test('4.7: a second loss below W_max lowers it further (fast convergence)', () => {

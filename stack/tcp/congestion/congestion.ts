@@ -51,5 +51,8 @@ export interface CongestionControl {
  */
 export const usedWindow = (cwnd: number, flightSize: number): number => Math.min(cwnd, flightSize);
 
+/** RFC 7661 4.4.2: slow start may go on up to here, which was not too much before. */
+export const thresholdAfterIdle = (cwnd: number): number => (3 * cwnd) / 4;
+
 /** RFC 6928 2. */
 export const initialWindow = (mss: number): number => Math.min(10 * mss, Math.max(2 * mss, 14_600));

@@ -7,6 +7,7 @@ import {
   type CongestionControl,
   type CongestionState,
   initialWindow,
+  thresholdAfterIdle,
   usedWindow,
 } from './congestion.ts';
 
@@ -73,8 +74,8 @@ export class Cubic implements CongestionControl {
   }
 
   onIdle(): void {
-    this.cwnd = Math.min(this.cwnd, initialWindow(this.#mss));
-    this.#epoch = undefined;
+    this.ssthresh = Math.max(this.ssthresh, thresholdAfterIdle(this.cwnd));
+    this.#startAgain(Math.min(this.cwnd, initialWindow(this.#mss)));
   }
 
   onSynLoss(): void {
@@ -87,14 +88,19 @@ export class Cubic implements CongestionControl {
   }
 
   onNewPath(): void {
-    this.cwnd = initialWindow(this.#mss);
-    this.#wMax = 0;
-    this.#epoch = undefined;
+    this.#startAgain(initialWindow(this.#mss));
   }
 
   state(): CongestionState {
     const extra = { wMax: this.#wMax, cwndPrior: this.#cwndPrior };
     return { algorithm: 'cubic', cwnd: this.cwnd, ssthresh: this.ssthresh, extra };
+  }
+
+  /** From a small window; the one that was is where the cubic function levels out, as after a loss. */
+  #startAgain(cwnd: number): void {
+    this.#wMax = Math.max(this.#wMax, this.cwnd);
+    this.cwnd = cwnd;
+    this.#epoch = undefined;
   }
 
   /** RFC 9438 4.6 and 4.7. */

@@ -7,6 +7,7 @@ import {
   type CongestionControl,
   type CongestionState,
   initialWindow,
+  thresholdAfterIdle,
   usedWindow,
 } from './congestion.ts';
 
@@ -52,6 +53,7 @@ export class NewReno implements CongestionControl {
   }
 
   onIdle(): void {
+    this.ssthresh = Math.max(this.ssthresh, thresholdAfterIdle(this.cwnd));
     this.cwnd = Math.min(this.cwnd, initialWindow(this.#mss));
   }
 

@@ -4,7 +4,16 @@
 // alone. ControlChannel is the place where mutual TLS goes.
 
 import type { Counters } from '../core/counters.ts';
-import { after, type Duration, type Instant, microseconds, milliseconds, seconds, ZERO } from '../core/time.ts';
+import {
+  after,
+  type Duration,
+  elapsed,
+  type Instant,
+  microseconds,
+  milliseconds,
+  seconds,
+  ZERO,
+} from '../core/time.ts';
 import type { Timer, TimerQueue } from '../core/timer-queue.ts';
 import {
   decodeMessage,
@@ -39,6 +48,8 @@ export interface ControlChannel {
   room(member: string): number;
   /** Is the connection to this member up? */
   isUp(member: string): boolean;
+  /** Why the last message of this member was not understood (another version, say); undefined: it was. */
+  complaint(member: string): string | undefined;
   close(now: Instant): void;
 }
 
@@ -46,6 +57,8 @@ export interface ControlChannel {
 export const MAX_BACKLOG = 64 * 1024 * 1024;
 const FIRST_REDIAL: Duration = milliseconds(200);
 const LAST_REDIAL: Duration = seconds(5);
+/** A SYN that is so old without an answer has been lost, and is sent again ever later (RFC 6298 5.5). */
+const STALE_DIAL: Duration = seconds(1);
 /** Keepalive of idle control connections: a dead member is noticed, a live one stays warm. */
 const KEEPALIVE: Duration = seconds(15);
 const USER_TIMEOUT: Duration = seconds(20);
@@ -86,6 +99,7 @@ export class PlainControlChannel implements ControlChannel {
   readonly #outgoing = new Map<string, Outgoing>();
   /** The connection that each other member sends on: the latest it has opened. */
   readonly #incoming = new Map<string, Connection>();
+  readonly #complaints = new Map<string, string>();
   readonly #listener: Listener;
 
   /** Throws when the control port is taken. */
@@ -121,6 +135,10 @@ export class PlainControlChannel implements ControlChannel {
     return this.#outgoing.get(member)?.isUp === true;
   }
 
+  complaint(member: string): string | undefined {
+    return this.#complaints.get(member);
+  }
+
   close(now: Instant): void {
     this.#listener.close(now);
     for (const outgoing of this.#outgoing.values()) outgoing.close(now);
@@ -138,6 +156,7 @@ export class PlainControlChannel implements ControlChannel {
     // A member that opens another has lost the one before: what that one holds back is void.
     this.#incoming.get(peer.name)?.abort(now);
     this.#incoming.set(peer.name, connection);
+    this.#outgoing.get(peer.name)?.peerIsThere(now);
     const broken = (at: Instant) => {
       if (this.#incoming.get(peer.name) === connection) this.#incoming.delete(peer.name);
       this.#o.handlers.down(at, peer.name);
@@ -149,9 +168,11 @@ export class PlainControlChannel implements ControlChannel {
         if (!message.ok) {
           // A member that talks nonsense (or another version) is not talked to.
           this.#o.counters.bump('control-malformed');
+          this.#complaints.set(peer.name, message.reason);
           connection.abort(at);
           return;
         }
+        this.#complaints.delete(peer.name);
         this.#o.handlers.message(at, peer.name, message.value);
       }
     };
@@ -168,6 +189,7 @@ class Outgoing {
   readonly #queue: Uint8Array[] = [];
   #queued = 0;
   #delay = FIRST_REDIAL;
+  #dialledAt: Instant | undefined;
   #connection: Connection | undefined;
   #closing = false;
 
@@ -195,6 +217,7 @@ class Outgoing {
 
   dial(now: Instant): void {
     if (this.#connection !== undefined || this.#closing) return;
+    this.#dialledAt = now;
     const remote = { address: this.#peer.careOf, port: this.#peer.controlPort };
     const connection = this.#o.tcp.connect(now, { remote, localAddress: this.#o.address, ...CONNECTION_OPTIONS });
     if (typeof connection === 'string') return this.#retry(now);
@@ -214,6 +237,17 @@ class Outgoing {
         this.#o.handlers.down(at, this.#peer.name);
       },
     };
+  }
+
+  /** The other member has come (back): what was dialled in vain before need not wait for its next time. */
+  peerIsThere(now: Instant): void {
+    if (this.isUp || this.#closing || elapsed(this.#dialledAt ?? now, now) < STALE_DIAL) return;
+    const stale = this.#connection;
+    this.#connection = undefined;
+    if (stale !== undefined) stale.events = {};
+    stale?.abort(now);
+    this.#redial.cancel();
+    this.dial(now);
   }
 
   send(now: Instant, frame: Uint8Array): void {

@@ -135,6 +135,12 @@ export class Member {
     return this.#control?.isUp(member) === true;
   }
 
+  /** Why no client can go to this member: it speaks otherwise than we do. */
+  complaintAbout(member: string): string | undefined {
+    const reason = this.#control?.complaint(member);
+    return reason === undefined ? undefined : `what node '${member}' says is not understood: ${reason}`;
+  }
+
   /** Everybody connected to the contact address here. */
   clients(): { readonly client: Address; readonly connections: number }[] {
     const found = new Map<string, { client: Address; connections: number }>();
@@ -226,6 +232,8 @@ export class Member {
     if (this.mobile.stateOf(client) !== 'bound') {
       return `client ${client} has no binding for this node (no Mobile IPv6, or not yet)`;
     }
+    const complaint = this.complaintAbout(to);
+    if (complaint !== undefined) return complaint;
     if (!this.isConnectedTo(to)) return `node '${to}' is not connected`;
     return undefined;
   }
@@ -243,8 +251,9 @@ export class Member {
   }
 
   #forgetClientsThatLeft(now: Instant): void {
+    const connected = new Set(this.clients().map(({ client }) => client.key));
     for (const [key, client] of this.#clients) {
-      if (this.#o.tcp.connectionsBetween(this.mobile.homeAddress, client).length > 0) continue;
+      if (connected.has(key)) continue;
       if (this.#incoming(client) !== undefined) continue;
       this.#clients.delete(key);
       this.mobile.forgetCorrespondent(client);

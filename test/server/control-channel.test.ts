@@ -63,6 +63,13 @@ function setup() {
   return { world, tcp, counters, got, downs, open, dialled, last };
 }
 
+/** A frame as a later version of homeport might send it. */
+function nextVersion(message: HandoffMessage): Uint8Array {
+  const frame = encodeMessage(message);
+  const at = frame.findIndex((octet, n) => octet === 0x61 && frame[n + 1] === 'v'.charCodeAt(0)) + 2; // CBOR: text of 1
+  return frame.map((octet, n) => (n === at ? octet + 1 : octet));
+}
+
 /** The messages in a stream of frames. */
 function messagesIn(stream: Uint8Array): HandoffMessage[] {
   const reader = new FrameReader(frameLength);
@@ -283,6 +290,30 @@ describe('a connection that breaks', () => {
   });
 });
 
+describe('a member that was not there', () => {
+  test('is dialled again as soon as it is heard, when the last SYN is old', () => {
+    const { world, tcp, open, dialled, downs } = setup();
+    open();
+    world.pass(milliseconds(999));
+    tcp.arrive(world.now, B.careOf);
+    expect(dialled(B)).toHaveLength(1);
+    world.pass(milliseconds(1));
+    tcp.arrive(world.now, B.careOf);
+    expect(dialled(B).map((c) => c.aborted)).toEqual([true, false]);
+    world.pass(seconds(60));
+    expect([dialled(B).length, downs]).toEqual([2, ['b']]); // the first incoming connection, replaced
+  });
+
+  test('one that is connected is left alone', () => {
+    const { world, tcp, open, dialled, last } = setup();
+    open();
+    last(B).establish(world.now);
+    world.pass(seconds(60));
+    tcp.arrive(world.now, B.careOf);
+    expect(dialled(B).map((c) => c.aborted)).toEqual([false]);
+  });
+});
+
 describe('receiving', () => {
   test('messages are told with the name of the member whose address they come from', () => {
     const { world, tcp, open, got } = setup();
@@ -314,7 +345,7 @@ describe('receiving', () => {
   });
 
   test.each([
-    ['another version', encodeMessage(READY).map((octet, n) => (n === 7 ? octet + 1 : octet))],
+    ['another version', nextVersion(READY)],
     ['no CBOR', Uint8Array.of(0, 0, 0, 2, 0xff, 0xff)],
     ['an empty frame', Uint8Array.of(0, 0, 0, 0)],
     ['a frame of 4 GiB', Uint8Array.of(0xff, 0xff, 0xff, 0xff)],
@@ -327,6 +358,17 @@ describe('receiving', () => {
     expect(counters.get('control-malformed')).toBe(1);
     expect(got).toEqual([['b', COMMIT]]);
     expect(downs).toEqual(['b']);
+  });
+
+  test('why a member is not understood is told, until it is', () => {
+    const { world, tcp, open } = setup();
+    const channel = open();
+    expect(channel.complaint('b')).toBeUndefined();
+    tcp.arrive(world.now, B.careOf).receive(world.now, nextVersion(READY));
+    expect(channel.complaint('b')).toBe('control message version 2, this node speaks version 1');
+    expect(channel.complaint('c')).toBeUndefined();
+    tcp.arrive(world.now, B.careOf).receive(world.now, encodeMessage(READY));
+    expect(channel.complaint('b')).toBeUndefined();
   });
 
   test('a member that connects anew has lost its connection: the old one is reset and told', () => {

@@ -8,6 +8,7 @@ import { Command, CommanderError } from 'commander';
 import { addCapture } from './commands/capture.ts';
 import { addClient } from './commands/client.ts';
 import { addDemo } from './commands/demo.ts';
+import { addGroup } from './commands/group.ts';
 import { addHandoff } from './commands/handoff.ts';
 import { addHomeAgent } from './commands/home-agent.ts';
 import { addLab } from './commands/lab.ts';
@@ -31,7 +32,7 @@ export function createProgram(terminal: Terminal): Command {
       getOutHelpWidth: () => Math.min(120, terminal.columns),
     })
     .addHelpText('after', '\nHOMEPORT_DEBUG=1 shows where an error came from.');
-  const add = [addDemo, addLab, addHomeAgent, addServer, addClient, addHandoff, addCapture];
+  const add = [addDemo, addLab, addGroup, addHomeAgent, addServer, addClient, addHandoff, addCapture];
   for (const command of add) command(program, terminal);
   return program;
 }
@@ -53,5 +54,7 @@ export async function main(argv: readonly string[], terminal: Terminal): Promise
 
 const script = process.argv[1];
 if (script !== undefined && realpathSync(script) === fileURLToPath(import.meta.url)) {
-  process.exitCode = await main(process.argv.slice(2), processTerminal);
+  const status = await main(process.argv.slice(2), processTerminal);
+  // Not by itself: a device that was opened before something else failed would keep the process running.
+  process.exit(status);
 }

@@ -1,10 +1,14 @@
 // The command line: help, and one clear line with exit status 1 for whatever cannot be.
 
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
+import { toHex } from '../../stack/core/bytes.ts';
+import { address } from '../../stack/wire/address.ts';
+import { identityOf } from '../../tools/commands/server-identity.ts';
 import { explain, UserError } from '../../tools/errors.ts';
+import { readGroupFile } from '../../tools/roles/group-file.ts';
 import { cli, cliWith } from './cli-support.ts';
 import { NODE_A, NODE_B, SyntheticCapture } from './synthetic-capture.ts';
 
@@ -16,17 +20,25 @@ const file = (name: string, content: string | Uint8Array): string => {
   writeFileSync(path, content);
   return path;
 };
+const secret = (name: string, content: string): string => {
+  const path = file(name, content);
+  chmodSync(path, 0o600);
+  return path;
+};
 
 const KEY = file('key', '00112233445566778899aabbccddeeff\n');
 const GROUP = {
   homeAddress: '2001:db8:100::1',
+  homePrefix: '2001:db8:100::/64',
+  homeAgent: '2001:db8:1::1',
+  groupKey: 'ffeeddccbbaa99887766554433221100',
   members: [
     { name: 'a', careOf: '2001:db8:a::1', bid: 1, spi: 257, key: '00112233445566778899aabbccddeeff' },
     { name: 'b', careOf: '2001:db8:b::1', bid: 2, spi: 258, key: '00112233445566778899aabbccddeeff' },
   ],
 };
 const groupFile = (change: (group: typeof GROUP) => unknown): string =>
-  file('group.json', JSON.stringify(change(structuredClone(GROUP))));
+  secret('group.json', JSON.stringify(change(structuredClone(GROUP))));
 
 /** One line on stderr, nothing on stdout, status 1. */
 async function refusal(...argv: readonly string[]): Promise<string> {
@@ -42,9 +54,12 @@ const server = (...more: readonly string[]): string[] => [
   ...['--key-file', KEY, '--group-key-file', KEY, '--device', 'hp-none'],
   ...more,
 ];
-const homeAgent = (members: string, ...more: readonly string[]): string[] => [
-  ...['home-agent', '--address', '2001:db8:1::1', '--home-prefix', '2001:db8:100::/64', '--members', members],
-  ...['--device', 'hp-none', ...more],
+const homeAgent = (group: string, ...more: readonly string[]): string[] => [
+  ...['home-agent', '--group', group, '--device', 'hp-none', ...more],
+];
+const create = (...more: readonly string[]): string[] => [
+  ...['group', 'create', '--home-address', '2001:db8:100::1', '--home-agent', '2001:db8:1::1'],
+  ...['--member', 'a=2001:db8:a::1', '--member', 'b=2001:db8:b::1', ...more],
 ];
 const get = (...more: readonly string[]): string[] => [
   'client',
@@ -62,6 +77,7 @@ test('every command has --help, --json and a description', async () => {
     ['demo'],
     ['lab', 'up'],
     ['lab', 'down'],
+    ['group', 'create'],
     ['home-agent'],
     ['server'],
     ['client', 'get'],
@@ -184,9 +200,9 @@ test.each([
   expect(await refusal(...argv)).toBe(line);
 });
 
-describe('the file of members', () => {
+describe('the group file', () => {
   test.each([
-    ['not JSON', () => file('bad.json', '{'), 'not JSON'],
+    ['not JSON', () => secret('bad.json', '{'), 'not JSON'],
     ['no members', () => groupFile((g) => ({ ...g, members: [] })), "'members' has to be a list of 1 to 1000 members"],
     [
       'a member twice',
@@ -196,30 +212,133 @@ describe('the file of members', () => {
     [
       'a bad address',
       () => groupFile((g) => ({ ...g, members: [{ ...g.members[0], careOf: 'x' }] })),
-      "member 1: not an IPv6 address: 'x'.",
+      "'careOf' of member 1: not an IPv6 address: 'x'.",
     ],
     [
       'a short key',
       () => groupFile((g) => ({ ...g, members: [{ ...g.members[0], key: '0011' }] })),
-      'the key of member 1 has to be at least 16 octets of hexadecimal digits',
+      "'key' of member 1: at least 16 octets as hexadecimal digits are needed.",
+    ],
+    ['no home agent', () => groupFile(({ homeAgent: _, ...g }) => g), "'homeAgent' is missing"],
+    [
+      'a contact address outside the home prefix',
+      () => groupFile((g) => ({ ...g, homeAddress: '2001:db8:101::1' })),
+      'the contact address 2001:db8:101::1 is not in the home prefix 2001:db8:100::/64',
+    ],
+    [
+      'a member inside the home prefix',
+      () => groupFile((g) => ({ ...g, members: [{ ...g.members[0], careOf: '2001:db8:100::2' }] })),
+      "member 'a' has 2001:db8:100::2, which is in the home prefix 2001:db8:100::/64",
+    ],
+    [
+      'a member with the address of the home agent',
+      () => groupFile((g) => ({ ...g, homeAgent: '2001:db8:b::1' })),
+      "member 'b' has the address of the home agent",
     ],
   ])('%s', async (_name, path, reason) => {
-    const members = path();
-    expect(await refusal(...homeAgent(members))).toBe(`${members}: ${reason}`);
+    const group = path();
+    expect(await refusal(...homeAgent(group))).toBe(`${group}: ${reason}`);
   });
 
-  test('a contact address outside the home prefix', async () => {
-    const members = groupFile((g) => ({ ...g, homeAddress: '2001:db8:101::1' }));
-    expect(await refusal(...homeAgent(members))).toBe(
-      'the contact address 2001:db8:101::1 is not in the home prefix 2001:db8:100::/64',
+  test('one that others can read is refused: it holds keys', async () => {
+    const group = groupFile((g) => g);
+    chmodSync(group, 0o640);
+    expect(await refusal(...homeAgent(group))).toBe(`${group}: holds keys and is open to others: 'chmod 600 ${group}'`);
+  });
+
+  test('an option of the home agent overrides it, under the same rules', async () => {
+    expect(
+      await refusal(
+        ...homeAgent(
+          groupFile((g) => g),
+          '--home-prefix',
+          '2001:db8:101::/64',
+        ),
+      ),
+    ).toBe('the contact address 2001:db8:100::1 is not in the home prefix 2001:db8:101::/64');
+  });
+
+  test('group create writes one for its owner alone, with a key of its own for each, and never over another', async () => {
+    const path = join(directory, 'fresh.json');
+    expect(await cli(...create('-o', path))).toEqual({
+      status: 0,
+      stdout: `${path}: a group of 2 (a, b) at 2001:db8:100::1. It holds their keys: keep it safe.\n`,
+      stderr: '',
+    });
+    expect(statSync(path).mode & 0o777).toBe(0o600);
+    const text = readFileSync(path, 'utf8');
+    const { groupKey, members } = readGroupFile(path);
+    expect(new Set([groupKey, ...members.map(({ key }) => key)].map((key) => toHex(key))).size).toBe(3);
+    expect(await refusal(...create('-o', path))).toBe(`${path}: exists already`);
+    expect(readFileSync(path, 'utf8')).toBe(text);
+  });
+
+  test.each([
+    [
+      'no such directory',
+      ['-o', '/nowhere/g.json'],
+      '/nowhere/g.json: cannot be written (no directory /nowhere, or no permission)',
+    ],
+    ['a member twice', ['-o', 'g.json', '--member', 'a=2001:db8:e::1'], "two members have the same 'name'"],
+    [
+      'a member without a name',
+      ['-o', 'g.json', '--member', '2001:db8:e::1'],
+      "option '--member <name=address>' argument '2001:db8:e::1' is invalid. a member such as 'a=2001:db8:a::1' (name, address) is needed.",
+    ],
+  ])('group create, %s: nothing is written', async (_name, more, line) => {
+    expect(await refusal(...create(...more))).toBe(line);
+    expect(existsSync('g.json')).toBe(false);
+  });
+});
+
+describe('who a server node is', () => {
+  const group = readGroupFile(groupFile((g) => g));
+
+  test('its place in the group file says it all', () => {
+    expect(identityOf({ name: 'b' }, group)).toMatchObject({
+      ...{ name: 'b', careOf: address('2001:db8:b::1'), controlPort: 4433, bid: 2, spi: 258 },
+      ...{ homeAddress: group.homeAddress, homeAgent: group.homeAgent, groupKey: group.groupKey },
+      members: [{ name: 'a', careOf: address('2001:db8:a::1'), bid: 1, controlPort: 4433 }],
+    });
+  });
+
+  test('each option overrides the file', () => {
+    const careOf = address('2001:db8:e::1');
+    const member = { name: 'c', careOf: address('2001:db8:f::1'), bid: 3 };
+    const changed = identityOf({ name: 'b', careOf, bid: 9, controlPort: 7000, keyFile: KEY, member: [member] }, group);
+    expect(changed).toMatchObject({ careOf, bid: 9, controlPort: 7000, spi: 258 });
+    expect(changed.members).toEqual([{ ...member, controlPort: 7000 }]);
+    expect(toHex(changed.key)).toBe(readFileSync(KEY, 'utf8').trim());
+  });
+
+  test.each([
+    ['nobody', {}, '--name is missing: which member of the group is this node?'],
+    ['a stranger', { name: 'x' }, "group.json: no member 'x' (members: a, b)"],
+    [
+      'at the contact address',
+      { name: 'a', careOf: group.homeAddress },
+      'the care-of address 2001:db8:100::1 is the contact address',
+    ],
+    [
+      'at the address of another',
+      { name: 'a', careOf: address('2001:db8:b::1') },
+      "member 'b' has the name, BID or address of this node",
+    ],
+  ])('%s', (_name, flags, reason) => {
+    expect(() => identityOf(flags, group, 'group.json')).toThrow(reason);
+  });
+
+  test('without a group file the options have to say it all', () => {
+    expect(() => identityOf({ name: 'a' }, undefined)).toThrow(
+      '--care-of is missing: give it, or --group FILE and --name NAME',
     );
   });
 });
 
 test('a key never shows up in a message', async () => {
-  const secret = file('secret', 'zz-very-secret-zz');
-  const line = await refusal(...server('--key-file', secret));
-  expect(line).toBe(`${secret}: the key shared with the home agent has to be hexadecimal digits`);
+  const path = file('secret', 'zz-very-secret-zz');
+  const line = await refusal(...server('--key-file', path));
+  expect(line).toBe(`${path}: the key shared with the home agent has to be hexadecimal digits`);
 });
 
 test('a TUN device that is not there: says how to get one', async () => {

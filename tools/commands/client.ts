@@ -1,12 +1,13 @@
 // `homeport client get URL`: downloads over our own stack, as a correspondent node. The role is roles/client.ts.
 
-import { type Command, InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { type Address, address } from '../../stack/wire/address.ts';
 import { UserError } from '../errors.ts';
+import { VARIABLE } from '../lab/furnish.ts';
 import { Output, type Terminal } from '../output.ts';
 import type { Target } from '../roles/client.ts';
 import { addressValue } from '../values.ts';
-import { addRoleOptions, checkDevice, checkWritable, type RoleFlags } from './common.ts';
+import { addRoleOptions, checkDevice, checkRouted, checkWritable, type RoleFlags } from './common.ts';
 
 interface GetFlags extends RoleFlags {
   readonly address: Address;
@@ -20,7 +21,12 @@ export function addClient(program: Command, terminal: Terminal): void {
     .command('get')
     .description('Download a file over HTTP/1.1 and show what came from which node.')
     .argument('<url>', 'http://[address]:port/path', urlValue)
-    .requiredOption('--address <address>', 'address of this client', addressValue)
+    .addOption(
+      new Option('--address <address>', 'address of this client')
+        .argParser(addressValue)
+        .env(VARIABLE.address)
+        .makeOptionMandatory(),
+    )
     .option('--output <file>', 'where the file goes (default: nowhere; only its hash is taken)')
     .option('--timeline <file>', 'draw the download as an SVG picture (needs --pcap)');
   addRoleOptions(get).action(async (target: Target, flags: GetFlags) => {
@@ -29,6 +35,7 @@ export function addClient(program: Command, terminal: Terminal): void {
     }
     for (const file of [flags.output, flags.timeline, flags.pcap]) await checkWritable(file);
     await checkDevice(flags.device);
+    checkRouted(flags.address, flags.device);
     const { runGet } = await import('../roles/client.ts');
     await runGet(
       {

@@ -3,9 +3,11 @@
 import { readFileSync, statSync } from 'node:fs';
 import { access, constants } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { fromHex } from '../../stack/core/bytes.ts';
+import { type Address, Prefix, readAddress } from '../../stack/wire/address.ts';
 import { UserError } from '../errors.ts';
+import { VARIABLE } from '../lab/furnish.ts';
 import { NODE_DEVICE } from '../lab/topology.ts';
 
 export interface CommonFlags {
@@ -19,6 +21,12 @@ export interface RoleFlags extends CommonFlags {
 
 export const addJson = (command: Command): Command =>
   command.option('--json', 'results as JSON, one object a line, on stdout');
+
+/** Of home agent and server. */
+export const groupOption = (): Option =>
+  new Option('--group <file>', "the group, its members and their keys: see 'homeport group create'").env(
+    VARIABLE.group,
+  );
 
 /** What every role has: its TUN device, a capture, JSON output. */
 export const addRoleOptions = (command: Command): Command =>
@@ -40,6 +48,25 @@ export async function checkDevice(name: string): Promise<void> {
     );
   }
 }
+
+/**
+ * A stack behind a device gets what the kernel routes into it: an address that is routed elsewhere is another node's,
+ * or mistyped.
+ */
+export function checkRouted(address: Address, device: string): void {
+  const routes = readFileSync('/proc/self/net/ipv6_route', 'utf8').trim().split('\n');
+  const reaches = routes.some((line) => {
+    const [base = '', length = '', ...rest] = line.split(/\s+/);
+    return rest.at(-1) === device && length !== '00' && contains(base, Number.parseInt(length, 16), address);
+  });
+  if (reaches) return;
+  throw new UserError(
+    `${address} is not routed to ${device} here: a wrong address, or 'ip route add ${address}/128 dev ${device}' is missing`,
+  );
+}
+
+const contains = (base: string, length: number, address: Address): boolean =>
+  new Prefix(readAddress(fromHex(base), 0), length).contains(address);
 
 export async function checkTun(): Promise<void> {
   try {
@@ -67,8 +94,10 @@ export function checkDirectory(path: string): void {
 export async function checkWritable(path: string | undefined): Promise<void> {
   if (path === undefined) return;
   const directory = dirname(path);
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (found?.isDirectory()) throw new UserError(`${path}: is a directory, not a file`);
   try {
-    await access(directory, constants.W_OK);
+    await access(found === undefined ? directory : path, constants.W_OK);
   } catch {
     throw new UserError(`${path}: cannot be written (no directory ${directory}, or no permission)`);
   }
@@ -76,11 +105,18 @@ export async function checkWritable(path: string | undefined): Promise<void> {
 
 const MIN_KEY_OCTETS = 16;
 
-/** A shared key from a file or an environment variable (never from the command line, which `ps` shows). */
-export function readKey(what: string, file: string | undefined, variable: string): Uint8Array {
+/** A shared key from a file, an environment variable or the group file (never from the command line, which `ps` shows). */
+export function readKey(
+  what: string,
+  file: string | undefined,
+  variable: string,
+  fallback: Uint8Array | undefined,
+): Uint8Array {
   const text = file === undefined ? process.env[variable] : readFileSync(file, 'utf8');
   const from = file ?? variable;
-  if (text === undefined) throw new UserError(`no ${what}: give a file of hexadecimal digits, or set ${variable}`);
+  if (text === undefined && fallback !== undefined) return fallback;
+  if (text === undefined)
+    throw new UserError(`no ${what}: give --group FILE, or a file of hexadecimal digits, or set ${variable}`);
   let key: Uint8Array;
   try {
     key = fromHex(text);

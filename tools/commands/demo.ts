@@ -9,7 +9,7 @@ import { planHandoffs } from '../demo/plan.ts';
 import { runDemo } from '../demo/run.ts';
 import { describeFigures, problemsOf } from '../demo/verdict.ts';
 import { Exit } from '../errors.ts';
-import { INSIDE_VARIABLE } from '../lab/lab.ts';
+import { labEnvironment } from '../lab/furnish.ts';
 import { checkNamespaces, unshareArguments } from '../lab/namespaces.ts';
 import { addLabOptions, flagsOfTopology, type LabFlags, topologyFromFlags } from '../lab/options.ts';
 import { describePaths, type Topology } from '../lab/topology.ts';
@@ -57,7 +57,7 @@ async function outside(topology: Topology, flags: DemoFlags): Promise<void> {
     ...(flags.json === true ? ['--json'] : []),
     ...flagsOfTopology(topology),
   ];
-  const env = { ...process.env, [INSIDE_VARIABLE]: '1' };
+  const env = labEnvironment();
   const again = homeportCommand(...args).flat();
   // stdin tells the inside when this process is gone.
   const child = spawn('unshare', [...unshareArguments(), ...again], { stdio: ['pipe', 'inherit', 'inherit'], env });

@@ -1,9 +1,12 @@
 // `homeport handoff`: asks the node that has a client to hand it to another node, and says how that went.
 
+import { existsSync } from 'node:fs';
 import { type Command, Option } from 'commander';
 import { PRESETS } from '../../stack/handoff/strategy.ts';
 import type { Address } from '../../stack/wire/address.ts';
 import { UserError } from '../errors.ts';
+import { RUN_DIRECTORY, VARIABLE } from '../lab/furnish.ts';
+import { rootOf, runningLab } from '../lab/state.ts';
 import { Output, type Terminal } from '../output.ts';
 import { type AdminFields, adminSocket, adminSockets, callAdmin } from '../roles/admin.ts';
 import { addressValue, nameValue } from '../values.ts';
@@ -32,22 +35,31 @@ export function addHandoff(program: Command, terminal: Terminal): void {
     .option('--admin <socket>', 'admin socket of the node that has it');
   addJson(handoff).action(async (flags: HandoffFlags) => {
     const { client, to, preset } = flags;
-    const socket = flags.admin ?? (flags.from === undefined ? await socketOf(client) : adminSocket(flags.from));
+    const socket = flags.admin ?? (flags.from === undefined ? await socketOf(client) : socketOfNode(flags.from));
     const request = { request: 'handoff', client: client.toString(), to, ...(preset === undefined ? {} : { preset }) };
     const result = await callAdmin(socket, request, HANDOFF_MS);
-    const took = typeof result.tookMs === 'number' ? ` in ${result.tookMs.toFixed(1)} ms` : '';
-    new Output(terminal, flags).event('handoff', result, `${client} is now served by ${to} (done${took}).`);
+    const how = typeof result.tookMs === 'number' ? ` (${result.preset}, ${result.tookMs.toFixed(1)} ms)` : '';
+    new Output(terminal, flags).event('handoff', result, `${client} is now served by ${to}${how}.`);
   });
+}
+
+/** Where the admin sockets are: of this machine, and of this user's lab. */
+function directories(): string[] {
+  const lab = process.env[VARIABLE.inside] === undefined ? runningLab() : undefined;
+  return lab === undefined ? [RUN_DIRECTORY] : [RUN_DIRECTORY, rootOf(lab) + RUN_DIRECTORY];
+}
+
+function socketOfNode(name: string): string {
+  const sockets = directories().map((directory) => adminSocket(name, directory));
+  const found = sockets.find((socket) => existsSync(socket));
+  if (found === undefined) throw new UserError(`no server node '${name}' is running here`);
+  return found;
 }
 
 /** The node that has this client, among those whose admin sockets are here. */
 async function socketOf(client: Address): Promise<string> {
-  const sockets = adminSockets();
-  if (sockets.length === 0) {
-    throw new UserError(
-      "no server node is running here (in the lab: 'homeport lab exec SITE -- homeport handoff ...')",
-    );
-  }
+  const sockets = directories().flatMap((directory) => adminSockets(directory));
+  if (sockets.length === 0) throw new UserError('no server node is running here, nor in a lab of yours');
   for (const socket of sockets) {
     const status = await callAdmin(socket, { request: 'status' }, STATUS_MS).catch(() => undefined);
     if (status !== undefined && clientsOf(status).includes(client.toString())) return socket;

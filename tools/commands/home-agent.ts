@@ -4,32 +4,37 @@ import type { Command } from 'commander';
 import type { Address, Prefix } from '../../stack/wire/address.ts';
 import { UserError } from '../errors.ts';
 import { Output, type Terminal } from '../output.ts';
+import { checkGroup } from '../roles/group.ts';
 import { readGroupFile } from '../roles/group-file.ts';
 import { addressValue, prefixValue } from '../values.ts';
-import { addRoleOptions, checkDevice, checkWritable, type RoleFlags } from './common.ts';
+import { addRoleOptions, checkDevice, checkRouted, checkWritable, groupOption, type RoleFlags } from './common.ts';
 
 interface HomeAgentFlags extends RoleFlags {
-  readonly address: Address;
-  readonly homePrefix: Prefix;
-  readonly members: string;
+  readonly group?: string;
+  readonly address?: Address;
+  readonly homePrefix?: Prefix;
 }
 
 export function addHomeAgent(program: Command, terminal: Terminal): void {
   const command = program
     .command('home-agent')
     .description('Run the home agent: tunnels traffic for the contact address to the registered server nodes.')
-    .requiredOption('--address <address>', 'address of the home agent', addressValue)
-    .requiredOption('--home-prefix <prefix>', 'prefix of the home network, routed into the device', prefixValue)
-    .requiredOption('--members <file>', 'JSON file with the contact address and the members and their keys');
-  addRoleOptions(command).action(async (flags: HomeAgentFlags) => {
-    const group = readGroupFile(flags.members);
-    if (!flags.homePrefix.contains(group.homeAddress)) {
-      throw new UserError(`the contact address ${group.homeAddress} is not in the home prefix ${flags.homePrefix}`);
-    }
-    await checkWritable(flags.pcap);
-    await checkDevice(flags.device);
-    const { runHomeAgent } = await import('../roles/home-agent.ts');
-    const { device, address, homePrefix, pcap } = flags;
-    await runHomeAgent({ device, address, homePrefix, group, pcap }, new Output(terminal, flags));
-  });
+    .addOption(groupOption());
+  addRoleOptions(command)
+    .optionsGroup('In place of what the group file says:')
+    .option('--address <address>', 'address of the home agent', addressValue)
+    .option('--home-prefix <prefix>', 'prefix of the home network, routed into the device', prefixValue)
+    .action(async (flags: HomeAgentFlags) => {
+      if (flags.group === undefined)
+        throw new UserError("--group is missing: 'homeport group create' makes such a file");
+      const read = readGroupFile(flags.group);
+      const homeAgent = flags.address ?? read.homeAgent;
+      const group = checkGroup({ ...read, homeAgent, homePrefix: flags.homePrefix ?? read.homePrefix });
+      await checkWritable(flags.pcap);
+      await checkDevice(flags.device);
+      for (const address of [homeAgent, group.homeAddress]) checkRouted(address, flags.device);
+      const { runHomeAgent } = await import('../roles/home-agent.ts');
+      const { device, pcap } = flags;
+      await runHomeAgent({ device, group, pcap }, new Output(terminal, flags));
+    });
 }

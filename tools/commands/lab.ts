@@ -4,11 +4,20 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { Exit } from '../errors.ts';
+import { furnishLab, GROUP_FILE } from '../lab/furnish.ts';
 import { labDown, labExec, labUntilStopped, labUp } from '../lab/lab.ts';
 import { buildNamespaces } from '../lab/namespaces.ts';
 import { addLabOptions, type LabFlags, topologyFromFlags } from '../lab/options.ts';
 import { reportRouter, startRouter } from '../lab/router-process.ts';
-import { createTopology, describePaths, NODE_DEVICE, type Topology } from '../lab/topology.ts';
+import {
+  CLIENT_SITE,
+  CONTACT_ADDRESS,
+  createTopology,
+  describePaths,
+  NODE_DEVICE,
+  siteNamed,
+  type Topology,
+} from '../lab/topology.ts';
 import { Output, type Terminal, table } from '../output.ts';
 import { stopSignal } from '../self.ts';
 import { addJson, type CommonFlags, checkTun, checkWritable } from './common.ts';
@@ -50,34 +59,41 @@ function addUp(lab: Command, terminal: Terminal): void {
     await checkTun();
     const running = await labUp({ topology, pcap, detach: flags.detach === true });
     const sites = topology.sites.map((s) => ({ name: s.name, node: s.node.toString(), kernel: s.kernel.toString() }));
-    new Output(terminal, flags).event(
-      'ready',
-      { pid: running.state.pid, sites },
-      introduction(topology, flags.detach === true),
-    );
-    if (flags.detach !== true) await labUntilStopped(running);
+    const output = new Output(terminal, flags);
+    output.event('ready', { pid: running.state.pid, sites }, introduction(topology, flags.detach === true));
+    if (flags.detach === true) return;
+    await labUntilStopped(running);
+    output.event('down', { pid: running.state.pid }, 'The lab is down.');
   });
 }
 
 function addExec(lab: Command): void {
   lab
     .command('exec')
-    .description('Run a command in a site of the lab.')
+    .description('Run a command in a site of the lab, or a shell.')
     .argument('<site>', 'home, a, b or c')
-    .argument('<command...>', 'the command and its arguments, after --')
+    .argument('[command...]', 'the command and its arguments, after -- (default: your shell)')
     .passThroughOptions()
-    .addHelpText('after', '\nExample: homeport lab exec c -- ping -c 3 2001:db8:a::fe')
+    .addHelpText('after', EXEC_HELP)
     .action(async (site: string, command: string[]) => {
       const status = await labExec(createTopology(), site, command);
       if (status !== 0) throw new Exit(status);
     });
 }
 
+const EXEC_HELP = `
+'homeport' is on the PATH there, and its commands know the site: group file, name and address are defaults.
+
+Examples: homeport lab exec a -- homeport server --serve DIR
+          homeport lab exec c -- ping -c 3 2001:db8:a::fe`;
+
 /** Not for people: what `lab up` and `demo` start inside the namespaces. */
 function addInside(lab: Command, terminal: Terminal): void {
   const inside = lab.command('inside', { hidden: true }).option('--detached').option('--pcap <file>');
   addJson(addLabOptions(inside)).action(async (flags: InsideFlags) => {
-    buildNamespaces(topologyFromFlags(flags));
+    const topology = topologyFromFlags(flags);
+    buildNamespaces(topology);
+    furnishLab(topology);
     await router(terminal, { ...flags, json: true });
   });
   const alone = lab.command('router', { hidden: true }).option('--detached').option('--pcap <file>');
@@ -116,10 +132,12 @@ function introduction(topology: Topology, detached: boolean): string {
     ...describePaths(topology).map((line) => `  ${line}`),
     '',
     'In other terminals:',
-    '  homeport lab exec c -- ping -c 3 2001:db8:a::fe',
-    '  homeport lab exec home -- homeport home-agent ...',
-    "  homeport lab exec a -- homeport server ...   (see 'homeport server --help')",
+    '  homeport lab exec home -- homeport home-agent',
+    '  homeport lab exec a -- homeport server --serve DIR     (and the same in b)',
+    `  homeport lab exec c -- homeport client get 'http://[${CONTACT_ADDRESS}]/FILE'`,
+    `  homeport handoff --client ${siteNamed(topology, CLIENT_SITE).node} --to b`,
     '',
+    `The group of a and b, with its keys, is in ${GROUP_FILE} of the lab.`,
     detached ? "'homeport lab down' ends it." : "Ctrl-C, or 'homeport lab down', ends it.",
   ].join('\n');
 }

@@ -4,6 +4,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { UserError } from '../errors.ts';
+import { labEnvironment, siteEnvironment } from '../lab/furnish.ts';
+import type { Site } from '../lab/topology.ts';
 import { homeportCommand } from '../self.ts';
 
 export type RoleEvent = Readonly<Record<string, unknown>> & { readonly event: string };
@@ -12,7 +14,7 @@ export interface RoleOptions {
   /** For messages: 'server a'. */
   readonly title: string;
   /** Site whose network the role is in; undefined: that of the lab's router. */
-  readonly site: string | undefined;
+  readonly site: Site | undefined;
   readonly args: readonly string[];
   readonly onEvent?: (event: RoleEvent) => void;
 }
@@ -41,9 +43,10 @@ export class RoleProcess {
     this.#onEvent = options.onEvent;
     const command = homeportCommand(...options.args, '--json').flat();
     const [program = '', ...args] =
-      options.site === undefined ? command : ['ip', 'netns', 'exec', options.site, ...command];
+      options.site === undefined ? command : ['ip', 'netns', 'exec', options.site.name, ...command];
+    const env = options.site === undefined ? labEnvironment() : siteEnvironment(options.site);
     // stdin stays open for as long as this process lives: the router ends with it.
-    const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'] });
+    const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'], env });
     this.#child = child;
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
       this.#stderr = (this.#stderr + text).slice(-KEPT_STDERR);

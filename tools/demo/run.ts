@@ -2,37 +2,34 @@
 // handoffs at their places in the download, and in the end the figures. Nothing waits for a time: each step waits
 // for the line in which a role says that it is ready.
 
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
-import { toHex } from '../../stack/core/bytes.ts';
-import { SystemRandom } from '../../tun/random.ts';
 import { UserError } from '../errors.ts';
+import { furnishLab } from '../lab/furnish.ts';
 import { buildNamespaces } from '../lab/namespaces.ts';
 import { flagsOfTopology } from '../lab/options.ts';
-import { CLIENT_SITE, CONTACT_ADDRESS, siteNamed } from '../lab/topology.ts';
+import { CLIENT_SITE, CONTACT_ADDRESS, HOME_SITE, SERVER_SITES, siteNamed } from '../lab/topology.ts';
 import type { Output } from '../output.ts';
 import { adminSocket, callAdmin } from '../roles/admin.ts';
 import { drawFrom, type GetResult } from '../roles/client.ts';
-import { type Group, groupFileText } from '../roles/group-file.ts';
+import type { Group } from '../roles/group.ts';
 import { sha256OfFile, writeSeededFile } from '../seeded-file.ts';
 import {
   clientArguments,
-  createGroup,
   type DemoFiles,
   type DemoOptions,
+  FIRST_SERVER,
   homeAgentArguments,
   type PlannedHandoff,
   planHandoffs,
-  SERVERS,
   serverArguments,
 } from './plan.ts';
-import { type RoleEvent, type RoleProcess, Roles } from './role-process.ts';
+import { type RoleEvent, type RoleOptions, type RoleProcess, Roles } from './role-process.ts';
 import type { DemoFigures, HandoffResult } from './verdict.ts';
 import { checkWire } from './wire-check.ts';
 
 const HANDOFF_MS = 60_000;
-const PRIVATE = { mode: 0o600 } as const;
 
 export async function runDemo(options: DemoOptions, output: Output): Promise<DemoFigures> {
   const work = mkdtempSync(join(tmpdir(), 'homeport-demo-'));
@@ -72,9 +69,6 @@ class Demo {
     this.#output = output;
     this.#roles = roles;
     this.#files = {
-      group: join(work, 'group.json'),
-      groupKey: join(work, 'group.key'),
-      keyOf: (member) => join(work, `${member}.key`),
       captureOf: (name) => join(options.out, `${name}.pcapng`),
       serve: options.file === undefined ? join(work, 'files') : dirname(options.file),
       received: join(work, 'received'),
@@ -85,11 +79,11 @@ class Demo {
     const { topology, out } = this.#options;
     mkdirSync(out, { recursive: true });
     const { file, sha256 } = await this.#original();
-    const group = this.#writeGroup();
     this.#output.say('Building the lab and starting its roles ...');
     buildNamespaces(topology);
+    const group = furnishLab(topology);
     const router = await this.#startRouter();
-    const servers = await this.#startServers(group);
+    const servers = await this.#startServers();
     const { result, asked } = await this.#download(file, servers);
     const receivedSha256 = await sha256OfFile(this.#files.received);
     await this.#roles.stop(); // captures are whole when their writers have ended
@@ -106,15 +100,6 @@ class Demo {
     return { file: name, sha256: await writeSeededFile(join(this.#files.serve, name), size, topology.seed) };
   }
 
-  #writeGroup(): Group {
-    const random = new SystemRandom();
-    const group = createGroup(this.#options.topology, random);
-    writeFileSync(this.#files.group, groupFileText(group), PRIVATE);
-    writeFileSync(this.#files.groupKey, `${toHex(random.bytes(32))}\n`, PRIVATE);
-    for (const { name, key } of group.members) writeFileSync(this.#files.keyOf(name), `${toHex(key)}\n`, PRIVATE);
-    return group;
-  }
-
   async #startRouter(): Promise<RoleProcess> {
     const args = ['lab', 'router', '--pcap', this.#files.captureOf('lab'), ...flagsOfTopology(this.#options.topology)];
     const router = this.#roles.start({ title: 'router', site: undefined, args });
@@ -122,16 +107,17 @@ class Demo {
     return router;
   }
 
+  #start(title: string, site: string, args: readonly string[], onEvent?: RoleOptions['onEvent']): RoleProcess {
+    const where = siteNamed(this.#options.topology, site);
+    return this.#roles.start({ title, site: where, args, ...(onEvent !== undefined && { onEvent }) });
+  }
+
   /** The home agent, then the servers, until each is registered and knows the other. */
-  async #startServers(group: Group): Promise<Map<string, RoleProcess>> {
-    const { topology } = this.#options;
-    const homeAgent = homeAgentArguments(topology, this.#files);
-    await this.#roles.start({ title: 'home agent', site: 'home', args: homeAgent }).event('ready');
+  async #startServers(): Promise<Map<string, RoleProcess>> {
+    await this.#start('home agent', HOME_SITE, homeAgentArguments(this.#files)).event('ready');
     const servers = new Map<string, RoleProcess>();
-    for (const member of group.members) {
-      const args = serverArguments(topology, this.#files, group, member);
-      const role = this.#roles.start({ title: `server ${member.name}`, site: member.name, args });
-      servers.set(member.name, role);
+    for (const name of SERVER_SITES) {
+      servers.set(name, this.#start(`server ${name}`, name, serverArguments(this.#files, name)));
     }
     const all = [...servers.values()];
     await Promise.all(all.flatMap((server) => [server.event('ready'), server.event('connected')]));
@@ -143,10 +129,9 @@ class Demo {
     file: string,
     servers: ReadonlyMap<string, RoleProcess>,
   ): Promise<{ result: GetResult; asked: Asked[] }> {
-    const { topology } = this.#options;
     const waiting = planHandoffs(this.#options);
     const asked: Promise<Asked>[] = [];
-    let serving: string = SERVERS[0];
+    let serving: string = FIRST_SERVER;
     let progress: ReturnType<Output['progress']> | undefined;
     const onEvent = (event: RoleEvent): void => {
       const { done, total } = event;
@@ -166,8 +151,7 @@ class Demo {
       );
       asked.push(handoff);
     };
-    const args = clientArguments(topology, this.#files, file);
-    const client = this.#roles.start({ title: 'client', site: CLIENT_SITE, args, onEvent });
+    const client = this.#start('client', CLIENT_SITE, clientArguments(this.#files, file), onEvent);
     const result = (await client.event('done').finally(() => progress?.finish())) as unknown as GetResult;
     const failed = (error: unknown): undefined =>
       void this.#output.warn(error instanceof Error ? error.message : String(error));
@@ -212,7 +196,7 @@ class Demo {
       notes,
       title: `A download over ${handoffs.length} handoffs`,
     });
-    const captures = ['lab', 'client', 'home', ...SERVERS].map((name) => this.#files.captureOf(name));
+    const captures = ['lab', 'client', 'home', ...SERVER_SITES].map((name) => this.#files.captureOf(name));
     return { file, expectedSha256, receivedSha256, download, handoffs, wire, names, timeline, captures };
   }
 }

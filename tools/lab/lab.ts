@@ -6,13 +6,11 @@ import { openSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { Exit, UserError } from '../errors.ts';
 import { childOf, homeportCommand, startTime, stopSignal } from '../self.ts';
+import { labEnvironment, siteEnvironment, VARIABLE } from './furnish.ts';
 import { checkNamespaces, unshareArguments } from './namespaces.ts';
 import { flagsOfTopology } from './options.ts';
 import { forgetLab, type LabState, logFile, requireLab, runningLab, saveLab } from './state.ts';
 import { siteNamed, type Topology } from './topology.ts';
-
-/** Set for everything that runs inside a lab. */
-export const INSIDE_VARIABLE = 'HOMEPORT_LAB';
 
 export interface UpOptions {
   readonly topology: Topology;
@@ -37,7 +35,7 @@ export async function labUp({ topology, pcap, detach }: UpOptions): Promise<Runn
     // The lab ends when its stdin does: with this process, unless it is to go on without it.
     stdio: [detach ? 'ignore' : 'pipe', 'pipe', detach ? openSync(logFile(), 'w', 0o600) : 'inherit'],
     detached: detach,
-    env: { ...process.env, [INSIDE_VARIABLE]: '1' },
+    env: labEnvironment(),
   });
   const ended = exitStatus(child);
   await ready(child, ended, detach);
@@ -99,12 +97,13 @@ async function gone(state: LabState): Promise<boolean> {
   return false;
 }
 
-/** Runs a command in a site, on this terminal, and gives its exit status. */
+/** Runs a command (or a shell) in a site, on this terminal, and gives its exit status. */
 export async function labExec(topology: Topology, siteName: string, command: readonly string[]): Promise<number> {
-  const site = siteNamed(topology, siteName).name;
-  const entered = process.env[INSIDE_VARIABLE] === undefined ? enterArguments(requireLab().pid) : [];
-  const [program = '', ...args] = [...entered, 'ip', 'netns', 'exec', site, ...command];
-  const child = spawn(program, args, { stdio: 'inherit', env: { ...process.env, [INSIDE_VARIABLE]: '1' } });
+  const site = siteNamed(topology, siteName);
+  const entered = process.env[VARIABLE.inside] === undefined ? enterArguments(requireLab().pid) : [];
+  const wanted = command.length > 0 ? command : [process.env.SHELL ?? '/bin/sh'];
+  const [program = '', ...args] = [...entered, 'ip', 'netns', 'exec', site.name, ...wanted];
+  const child = spawn(program, args, { stdio: 'inherit', env: siteEnvironment(site) });
   // Ctrl-C reaches the command from the terminal; what reaches only this process is passed on to it.
   process.on('SIGINT', () => {});
   for (const name of ['SIGTERM', 'SIGHUP'] as const) process.on(name, () => passOn(child, entered.length > 0, name));

@@ -3,7 +3,6 @@
 // is the kernel's and goes away with the last process inside; nothing is left to clean up.
 
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
 import { UserError } from '../errors.ts';
 import { LAB_MTU, NODE_DEVICE, type Site, type Topology, WAN_DEVICE } from './topology.ts';
 
@@ -12,9 +11,6 @@ const QUEUE_LENGTH = 10_000;
 
 /** Where `ip netns` keeps the namespace of a site, inside the lab. */
 export const namespacePath = (site: string): string => `/run/netns/${site}`;
-
-/** Where the roles' admin sockets are, inside the lab. */
-export const ADMIN_DIRECTORY = '/run/homeport';
 
 const asRoot = (): boolean => process.getuid?.() === 0;
 
@@ -49,7 +45,6 @@ export function checkNamespaces(): void {
 /** Builds every site. To be called once, inside unshare. */
 export function buildNamespaces(topology: Topology): void {
   run('mount', ['-t', 'tmpfs', '-o', 'mode=755', 'tmpfs', '/run']);
-  mkdirSync(ADMIN_DIRECTORY);
   run('ip', ['link', 'set', 'lo', 'up']);
   for (const site of topology.sites) {
     run('ip', ['netns', 'add', site.name]);

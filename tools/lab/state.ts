@@ -16,24 +16,29 @@ export interface LabState {
 const STATE_FILE = 'lab.json';
 
 /** A directory of this user alone: $XDG_RUNTIME_DIR/homeport, else /tmp/homeport-UID. */
-export function stateDirectory(env: Readonly<Record<string, string | undefined>> = process.env): string {
-  const runtime = env.XDG_RUNTIME_DIR;
+function stateDirectory(): string {
+  const runtime = process.env.XDG_RUNTIME_DIR;
   const uid = process.getuid?.() ?? 0;
   const directory = runtime !== undefined && runtime !== '' ? join(runtime, 'homeport') : `/tmp/homeport-${uid}`;
-  mkdirSync(directory, { recursive: true, mode: 0o700 });
-  const found = lstatSync(directory);
-  if (!found.isDirectory() || found.uid !== uid)
+  const found = lstatSync(directory, { throwIfNoEntry: false });
+  if (found !== undefined && (!found.isDirectory() || found.uid !== uid))
     throw new UserError(`${directory} belongs to somebody else: remove it, or set XDG_RUNTIME_DIR`);
   return directory;
 }
 
-export const logFile = (): string => join(stateDirectory(), 'lab.log');
+function inStateDirectory(file: string): string {
+  const directory = stateDirectory();
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  return join(directory, file);
+}
+
+export const logFile = (): string => inStateDirectory('lab.log');
 
 export function saveLab(pid: number, sites: readonly string[]): LabState {
   const started = startTime(pid);
   if (started === undefined) throw new UserError('the lab ended while it was being built');
   const state: LabState = { pid, startTime: started, sites };
-  writeFileSync(join(stateDirectory(), STATE_FILE), `${JSON.stringify(state)}\n`, { mode: 0o600 });
+  writeFileSync(inStateDirectory(STATE_FILE), `${JSON.stringify(state)}\n`, { mode: 0o600 });
   return state;
 }
 
@@ -51,6 +56,9 @@ export function requireLab(): LabState {
   if (state === undefined) throw new UserError("no lab is running: start one with 'homeport lab up'");
   return state;
 }
+
+/** Where the files of a lab are, seen from outside: its mounts are its own. */
+export const rootOf = (state: LabState): string => `/proc/${state.pid}/root`;
 
 export function forgetLab(): void {
   rmSync(join(stateDirectory(), STATE_FILE), { force: true });

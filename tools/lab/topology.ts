@@ -30,6 +30,9 @@ export interface Topology {
 }
 
 export const SITE_NAMES = ['home', 'a', 'b', 'c'] as const;
+export const HOME_SITE = 'home';
+export const SERVER_SITES = ['a', 'b'] as const;
+export const CLIENT_SITE = 'c';
 
 /** Where a role's stack attaches in its site, and where the router does. */
 export const NODE_DEVICE = 'hp0';
@@ -45,7 +48,6 @@ export const LAB_MTU = 1500;
 /** Of the client's link; the servers and home have a better one. */
 const CLIENT_RATE = 100e6;
 const SERVER_RATE = 1e9;
-export const CLIENT_SITE = 'c';
 
 export const DEFAULT_SEED = 1;
 
@@ -106,13 +108,13 @@ function defaultConditions(from: string, to: string): PathConditions {
 }
 
 function createSite(name: string): Site {
-  const group = name === 'home' ? '1' : name;
+  const group = name === HOME_SITE ? '1' : name;
   return {
     name,
     prefix: prefix(`2001:db8:${group}::/64`),
     kernel: address(`2001:db8:${group}::fe`),
     node: address(`2001:db8:${group}::1`),
-    extra: name === 'home' ? [HOME_PREFIX] : [],
+    extra: name === HOME_SITE ? [HOME_PREFIX] : [],
   };
 }
 

@@ -8,7 +8,7 @@ import { chmodSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { createConnection, createServer, type Server, type Socket } from 'node:net';
 import { dirname, join } from 'node:path';
 import { UserError } from '../errors.ts';
-import { ADMIN_DIRECTORY } from '../lab/namespaces.ts';
+import { RUN_DIRECTORY } from '../lab/furnish.ts';
 
 export type AdminFields = Readonly<Record<string, unknown>>;
 
@@ -21,7 +21,7 @@ const MAX_REQUEST = 4_096;
 const MAX_ANSWER = 16 * 1024 * 1024;
 const MAX_CALLERS = 64;
 
-export const adminSocket = (name: string): string => join(ADMIN_DIRECTORY, name + SUFFIX);
+export const adminSocket = (name: string, directory = RUN_DIRECTORY): string => join(directory, name + SUFFIX);
 
 /** Listens at `path`. A socket that nobody answers at any more is replaced, one that is alive is an error. */
 export async function serveAdmin(path: string, handler: AdminHandler): Promise<Server> {
@@ -54,13 +54,13 @@ export async function callAdmin(path: string, request: AdminFields, timeoutMs: n
   }
 }
 
-/** The admin sockets of all nodes of this machine (of this lab). */
-export function adminSockets(): string[] {
+/** The admin sockets in a directory; none where there is no such directory. */
+export function adminSockets(directory = RUN_DIRECTORY): string[] {
   try {
-    return readdirSync(ADMIN_DIRECTORY)
+    return readdirSync(directory)
       .filter((name) => name.endsWith(SUFFIX))
       .sort()
-      .map((name) => join(ADMIN_DIRECTORY, name));
+      .map((name) => join(directory, name));
   } catch {
     return [];
   }

@@ -10,7 +10,7 @@ import { UserError } from '../errors.ts';
 import { type Output, octets, type Progress, table } from '../output.ts';
 import { drawTimeline } from '../timeline/draw.ts';
 import { readTimeline } from '../timeline/timeline.ts';
-import { type DownloadFigures, DownloadStats } from './download-stats.ts';
+import { type DownloadFigures, DownloadStats, type HandoffFigures } from './download-stats.ts';
 import { NodeRuntime } from './runtime.ts';
 
 export interface Target {
@@ -51,27 +51,37 @@ export async function runGet(options: GetOptions, output: Output): Promise<void>
 /** Waits for the closing of the connection no longer than this. */
 const CLOSE_MS = 2_000;
 const LOOK_MS = 5;
+/** TCP tries for minutes (RFC 9293 3.8.3): whoever waits for the first octets hears of it. */
+const PATIENCE_MS = 3_000;
 
 async function get(options: GetOptions, output: Output, runtime: NodeRuntime): Promise<GetResult> {
   const { timers, random, trace, clock } = runtime;
   const { host: server, port, path, url } = options.target;
-  const stats = new DownloadStats();
+  let progress: Progress | undefined;
+  const stats = new DownloadStats((handoff) => {
+    progress?.finish(); // the line stays, the bar goes on below it
+    output.event('handoff-seen', { ...handoff }, describeHandoff(handoff));
+  });
   const observer: TcpObserver = {
     dataAccepted: (now, _connection, packet, offset, length) => stats.accepted(now, packet, offset, length),
   };
   const host = new Host({ timers, random, trace, observer, secret: random.bytes(SECRET_LEN) });
   host.attach(runtime.device, { addresses: [options.address] });
   host.beCorrespondent();
-  let progress: Progress | undefined;
+  const late = setTimeout(() => output.warn(`no answer from ${url} yet; trying on`), PATIENCE_MS);
   const result = await download({
     ...{ url, path, output: options.output },
     host: port === 80 ? `[${server}]` : `[${server}]:${port}`,
     connect: () => connectSocket(host.tcp, clock, { host: server, port }),
     onProgress: (received, total) => {
+      clearTimeout(late);
       progress ??= output.progress('get', total ?? 0);
-      progress.update(received, stats.current);
+      progress.update(received, `from ${stats.current}`);
     },
-  }).finally(() => progress?.finish());
+  }).finally(() => {
+    clearTimeout(late);
+    progress?.finish();
+  });
   await closed(host);
   return { ...result, ...stats.figures() };
 }
@@ -89,6 +99,9 @@ export function drawFrom(pcap: string, svg: string, options: Parameters<typeof d
   if (!read.ok) throw new UserError(`${pcap}: ${read.reason}`);
   writeFileSync(svg, drawTimeline(read.timeline, options));
 }
+
+const describeHandoff = ({ from, to, handoffMs }: HandoffFigures): string =>
+  `Now from ${to}: ${handoffMs.toFixed(1)} ms after the last segment from ${from}.`;
 
 function describe(url: string, result: GetResult): string {
   const rate = `${octets(result.bytes / Math.max(0.001, result.durationMs / 1000))}/s`;

@@ -32,11 +32,17 @@ export interface DownloadFigures {
 type Seen = Pick<ReceivedPacket, 'wireSource' | 'hasHomeAddressOption' | 'gsoSize'>;
 
 export class DownloadStats {
+  readonly #onHandoff: ((handoff: HandoffFigures) => void) | undefined;
   readonly #sources = new Map<string, { readonly source: string; octets: number; segments: number }>();
   readonly #handoffs: HandoffFigures[] = [];
   #current: string | undefined;
   #lastAt: Instant | undefined;
   #last = '';
+
+  /** `onHandoff` is told of each as it is seen. */
+  constructor(onHandoff?: (handoff: HandoffFigures) => void) {
+    this.#onHandoff = onHandoff;
+  }
 
   /** TCP has accepted a segment with new octets. */
   accepted(now: Instant, packet: Seen, offset: number, length: number): void {
@@ -74,7 +80,9 @@ export class DownloadStats {
   #follow(now: Instant, source: string, offset: number): void {
     if (this.#current !== undefined && this.#lastAt !== undefined && this.#current !== source) {
       const handoffMs = toMilliseconds(elapsed(this.#lastAt, now));
-      this.#handoffs.push({ from: this.#current, to: source, handoffMs, offset });
+      const handoff = { from: this.#current, to: source, handoffMs, offset };
+      this.#handoffs.push(handoff);
+      this.#onHandoff?.(handoff);
     }
     this.#current = source;
     this.#lastAt = now;

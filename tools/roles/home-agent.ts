@@ -1,15 +1,12 @@
 // The home agent behind `homeport home-agent`.
 
 import { Host } from '../../stack/host.ts';
-import type { Address, Prefix } from '../../stack/wire/address.ts';
 import type { Output } from '../output.ts';
-import type { Group } from './group-file.ts';
+import type { Group } from './group.ts';
 import { NodeRuntime } from './runtime.ts';
 
 export interface HomeAgentOptions {
   readonly device: string;
-  readonly address: Address;
-  readonly homePrefix: Prefix;
   readonly group: Group;
   readonly pcap: string | undefined;
 }
@@ -17,7 +14,8 @@ export interface HomeAgentOptions {
 const SECRET_LEN = 32;
 
 export async function runHomeAgent(options: HomeAgentOptions, output: Output): Promise<void> {
-  const { device, pcap, address, homePrefix, group } = options;
+  const { device, pcap, group } = options;
+  const { homeAgent: address, homePrefix, homeAddress } = group;
   const runtime = new NodeRuntime({ device, pcap, name: 'home-agent' });
   try {
     const { timers, random, trace } = runtime;
@@ -28,7 +26,7 @@ export async function runHomeAgent(options: HomeAgentOptions, output: Output): P
     host.beHomeAgent({
       address,
       homePrefixes: [homePrefix],
-      associations: group.members.map(({ bid, spi, key }) => ({ home: group.homeAddress, bid, spi, key })),
+      associations: group.members.map(({ bid, spi, key }) => ({ home: homeAddress, bid, spi, key })),
       bindingChanged: (_now, home, bid, careOf) => {
         const member = nameOf.get(bid ?? 0) ?? String(bid);
         const text =
@@ -36,7 +34,7 @@ export async function runHomeAgent(options: HomeAgentOptions, output: Output): P
         output.event('registration', { member, home: home.toString(), careOf: careOf?.toString() ?? null }, text);
       },
     });
-    const text = `Home agent ${address} for ${group.homeAddress}, ${group.members.length} members may register. Ctrl-C ends it.`;
+    const text = `Home agent ${address} for ${homeAddress}; may register: ${[...nameOf.values()].join(', ')}. Ctrl-C ends it.`;
     output.event('ready', { role: 'home-agent', address: address.toString() }, text);
     await runtime.untilStopped();
   } finally {

@@ -43,7 +43,12 @@ export class NodeRuntime {
       this.#tun.onClosed((reason) => reject(new UserError(reason)));
     });
     this.#gone.catch(() => {}); // whoever waits in untilStopped() is told
-    this.#capture = pcap === undefined ? undefined : new NodeCapture(pcap, options.name, this.wall);
+    try {
+      this.#capture = pcap === undefined ? undefined : new NodeCapture(pcap, options.name, this.wall);
+    } catch (error) {
+      this.#tun.close();
+      throw error;
+    }
     this.device = this.#capture === undefined ? this.#tun : new RecordDevice(this.#tun, this.#capture.sink);
     this.#driver = new TimerDriver(this.timers, this.clock);
   }

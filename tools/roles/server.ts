@@ -2,7 +2,7 @@
 // put together.
 
 import type { Server as AdminServer } from 'node:net';
-import { after, elapsed, type Instant, milliseconds, toMilliseconds } from '../../stack/core/time.ts';
+import { after, elapsed, type Instant, milliseconds, seconds, toMilliseconds } from '../../stack/core/time.ts';
 import { isPresetName, PRESETS, type PresetName } from '../../stack/handoff/strategy.ts';
 import { Host } from '../../stack/host.ts';
 import type { MobileNodeEvents } from '../../stack/mobility/api.ts';
@@ -10,6 +10,7 @@ import { CONTACT_PRIORITY, MEMBER_PRIORITY } from '../../stack/mobility/mobile-n
 import { FileServer } from '../../stack/server/file-server.ts';
 import { type HandoffReport, Member } from '../../stack/server/member.ts';
 import { type Address, address } from '../../stack/wire/address.ts';
+import { BINDING_STATUS } from '../../stack/wire/mobility.ts';
 import { UserError } from '../errors.ts';
 import type { Output } from '../output.ts';
 import { type AdminFields, adminSocket, serveAdmin } from './admin.ts';
@@ -19,6 +20,7 @@ export interface MemberAddress {
   readonly name: string;
   readonly careOf: Address;
   readonly bid: number;
+  readonly controlPort: number;
 }
 
 export interface ServerOptions {
@@ -41,8 +43,10 @@ export interface ServerOptions {
   readonly admin: string | undefined;
 }
 
-/** How often a node looks whether another has come. */
-const LOOK_AGAIN = milliseconds(20);
+/** How often a node looks whether another has come or gone. */
+const LOOK_AGAIN = milliseconds(50);
+/** A home agent that has not answered the registration by then is worth a word. */
+const HOME_AGENT_PATIENCE = seconds(3);
 
 export async function runServer(options: ServerOptions, output: Output): Promise<void> {
   const files = await FileServer.open({ directory: options.directory });
@@ -66,7 +70,8 @@ class ServerNode {
   readonly #output: Output;
   readonly #runtime: NodeRuntime;
   readonly #member: Member;
-  readonly #connected = new Set<string>();
+  /** What was last said of each: 'connected', 'absent', or why it is not understood. */
+  readonly #members = new Map<string, string>();
   #registered = false;
 
   constructor(options: ServerOptions, output: Output, runtime: NodeRuntime, files: FileServer) {
@@ -80,7 +85,7 @@ class ServerNode {
     this.#member = new Member({
       ...{ tcp: host.tcp, ipv6: host.ipv6, timers, random, clock, trace, controlPort },
       mobile: (events) => this.#mobileNode(host, events),
-      peers: options.members.map((member) => ({ ...member, controlPort })),
+      peers: options.members,
     });
     this.#member.serve(options.port, files.server(host.tcp, clock));
   }
@@ -89,11 +94,13 @@ class ServerNode {
     const now = this.#runtime.clock.now();
     this.#member.start(now);
     this.#member.mobile.registerHome(now);
-    const look = this.#runtime.timers.timer((at) => {
-      this.#lookForMembers();
-      if (this.#connected.size < this.#options.members.length) look.set(after(at, LOOK_AGAIN));
+    const { timers } = this.#runtime;
+    const look = timers.timer((at) => {
+      this.#lookAtMembers();
+      look.set(after(at, LOOK_AGAIN));
     });
     look.set(now);
+    timers.timer(() => this.#lookForHomeAgent()).set(after(now, HOME_AGENT_PATIENCE));
   }
 
   close(): void {
@@ -131,21 +138,35 @@ class ServerNode {
   }
 
   #homeRegistered(status: number): void {
-    const { name, careOf, homeAddress, port } = this.#options;
     if (status >= 128) {
-      this.#output.warn(`the home agent refuses the registration: status ${status}`);
+      this.#output.warn(`the home agent refuses the registration: status ${status} (${statusName(status)})`);
     } else if (!this.#registered) {
       this.#registered = true;
+      const { name, careOf, homeAddress, port } = this.#options;
       const text = `Server node ${name} (${careOf}) serves http://[${homeAddress}]:${port}/. Ctrl-C ends it.`;
       this.#output.event('ready', { role: 'server', name, careOf: careOf.toString() }, text);
     }
   }
 
-  #lookForMembers(): void {
+  #lookForHomeAgent(): void {
+    if (this.#registered) return;
+    const { homeAgent, name } = this.#options;
+    this.#output.warn(
+      `no answer from the home agent ${homeAgent}: is it running, and does it know ${name} by this key? Trying on.`,
+    );
+  }
+
+  /** Says what has changed with the other members. */
+  #lookAtMembers(): void {
     for (const { name } of this.#options.members) {
-      if (this.#connected.has(name) || !this.#member.isConnectedTo(name)) continue;
-      this.#connected.add(name);
-      this.#output.event('connected', { member: name }, `Connected to node ${name}.`);
+      const complaint = this.#member.complaintAbout(name);
+      const state = complaint ?? (this.#member.isConnectedTo(name) ? 'connected' : 'absent');
+      const before = this.#members.get(name) ?? 'absent';
+      if (state === before) continue;
+      this.#members.set(name, state);
+      if (complaint !== undefined) this.#output.warn(complaint);
+      else if (state === 'connected') this.#output.event('connected', { member: name }, `Connected to node ${name}.`);
+      else this.#output.event('disconnected', { member: name }, `Node ${name} is gone.`);
     }
   }
 
@@ -170,14 +191,12 @@ class ServerNode {
     const tookMs = toMilliseconds(elapsed(report.startedAt, report.endedAt));
     if (!report.outcome.ok) {
       this.#output.event('handoff-failed', { client: text, to, reason: report.outcome.reason });
-      throw new UserError(`the handoff failed and the client stays here: ${report.outcome.reason}`);
+      const stays = this.#member.clients().some((c) => c.client.equals(client));
+      const where = stays ? `, the client stays with ${this.#options.name}` : '';
+      throw new UserError(`the handoff to ${to} failed${where}: ${report.outcome.reason}`);
     }
     const result = { id: report.id, client: text, from: this.#options.name, to, preset, tookMs };
-    this.#output.event(
-      'handed-off',
-      result,
-      `${client} is now served by ${to} (${preset}, done in ${tookMs.toFixed(1)} ms).`,
-    );
+    this.#output.event('handed-off', result, `Handed ${client} to ${to} (${preset}, ${tookMs.toFixed(1)} ms).`);
     return result;
   }
 
@@ -188,4 +207,10 @@ class ServerNode {
       if (refusal !== undefined) reject(new UserError(refusal));
     });
   }
+}
+
+/** 'replay mismatch' */
+function statusName(status: number): string {
+  const [name = 'unknown'] = Object.entries(BINDING_STATUS).find(([, value]) => value === status) ?? [];
+  return name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
 }

@@ -69,9 +69,8 @@ export interface MobileNodeLayer {
   /** Runs both tests where needed, then binds: sends a Binding Update with A=1 and keeps the binding fresh. */
   optimize(now: Instant, client: Address): void;
   stateOf(client: Address): RouteOptimization;
-  /** Home test and care-of test, no update: testsDone tells when both tokens are there. Uses tokens still good. */
+  /** Home test and care-of test, no update: testsDone tells when both tokens are there. Uses tokens good for a while. */
   runTests(now: Instant, client: Address, which: { readonly home: boolean; readonly careOf: boolean }): void;
-  hasTokens(now: Instant, client: Address): boolean;
   /** Sends a Binding Update now with the tokens there are; retransmitted until acknowledged. False: no tokens. */
   sendBindingUpdate(now: Instant, client: Address): boolean;
   /** From now on (or not) packets to this client carry HAO from our care-of address, even before the BA is there. */

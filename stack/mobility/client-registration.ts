@@ -23,6 +23,11 @@ const REFUSAL_MEMORY: Duration = seconds(300);
 /** A binding is renewed when this part of its life is over; where that fails it is tried again until the end. */
 const RENEWAL_FRACTION = 4 / 5;
 const RENEWAL_RETRY: Duration = seconds(10);
+/**
+ * A token that ends sooner is got anew when tests are asked for: so long may it take from there to the Binding Update,
+ * with both tests sent three times and a handoff's preparation in between.
+ */
+const TOKEN_RESERVE: Duration = seconds(30);
 /** Updates sent in one exchange, Binding Errors making for quick ones: the client answers all but what we need. */
 const MAX_UPDATE_TRIES = 40;
 
@@ -137,8 +142,9 @@ export class ClientRegistration {
 
   runTests(now: Instant, which: { readonly home: boolean; readonly careOf: boolean }): void {
     if (this.#refused || this.#suspended) return;
-    if (which.home && this.homeTest.held(now) === undefined) this.homeTest.start(now);
-    if (which.careOf && this.careOfTest.held(now) === undefined) this.careOfTest.start(now);
+    const needed = after(now, TOKEN_RESERVE);
+    if (which.home && this.homeTest.held(needed) === undefined) this.homeTest.start(now);
+    if (which.careOf && this.careOfTest.held(needed) === undefined) this.careOfTest.start(now);
     if (!this.busy && this.hasTokens(now)) this.#calls.events.testsDone?.(now, this.client);
   }
 

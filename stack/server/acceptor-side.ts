@@ -60,7 +60,6 @@ export class AcceptorSide implements AcceptorActions {
   }
 
   runTests(now: Instant): void {
-    if (this.#o.mobile.hasTokens(now, this.#o.client)) return this.#o.acceptor().testsDone(now);
     this.#o.mobile.runTests(now, this.#o.client, { home: true, careOf: true });
   }
 
@@ -103,7 +102,10 @@ export class AcceptorSide implements AcceptorActions {
   resume(now: Instant): void {
     // Apps first: what they have to say goes out in place of a bare acknowledgement.
     for (const { connection, app } of this.#installed) app?.resume(now, connection);
-    for (const { connection } of this.#installed) this.#o.tcp.resume(now, connection);
+    for (const { connection } of this.#installed) {
+      // Unless its app has just given it up.
+      if (connection.state !== 'CLOSED') this.#o.tcp.resume(now, connection);
+    }
     this.#o.gate.open(now, this.#o.client);
   }
 

@@ -79,15 +79,8 @@ function moved(shape: Moved = {}): ConnectionState {
 const NOTHING = new CopiedBuffers();
 
 describe('tests', () => {
-  test('are done at once where both tokens are still good', () => {
+  test('are the business of the mobile node, which knows what is missing', () => {
     const { world, mobile, told, side } = setup();
-    side.runTests(world.now);
-    expect([told, mobile.asked]).toEqual([['tests done'], []]);
-  });
-
-  test('are run where one is missing', () => {
-    const { world, mobile, told, side } = setup();
-    mobile.tokens = false;
     side.runTests(world.now);
     expect([told, mobile.asked]).toEqual([[], ['tests']]);
   });
@@ -241,6 +234,15 @@ describe('taking over, giving back', () => {
     side.resume(world.now);
     expect(tcp.asked).toEqual(['install 80/4001', 'resume 80/4001']);
     expect.assertions(2);
+  });
+
+  test('a connection that its app gives up as it takes over does not speak', () => {
+    const { world, tcp, app, side } = setup();
+    side.install(world.now, [moved()], NOTHING);
+    tcp.asked.length = 0;
+    app.resume = (now, connection) => connection.abort(now);
+    side.resume(world.now);
+    expect(tcp.asked).toEqual([]);
   });
 
   test('a nudge reaches every connection', () => {

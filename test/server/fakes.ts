@@ -3,7 +3,12 @@
 import { concatBytes, equalBytes } from '../../stack/core/bytes.ts';
 import { type Duration, type Instant, milliseconds, seconds } from '../../stack/core/time.ts';
 import type { Ipv6Mobility } from '../../stack/ipv6/hooks.ts';
-import type { CorrespondentSnapshot, MobileNodeLayer, RouteOptimization } from '../../stack/mobility/api.ts';
+import type {
+  CorrespondentSnapshot,
+  MobileNodeEvents,
+  MobileNodeLayer,
+  RouteOptimization,
+} from '../../stack/mobility/api.ts';
 import { WARM_UP } from '../../stack/server/control-channel.ts';
 import type {
   Connection,
@@ -288,6 +293,8 @@ export class FakeMobile implements MobileNodeLayer {
   readonly asked: string[] = [];
   readonly imported: CorrespondentSnapshot[] = [];
   tokens = true;
+  /** Who is told. */
+  events: MobileNodeEvents = {};
   state: RouteOptimization = 'bound';
   latency: Duration | undefined = milliseconds(20);
 
@@ -303,11 +310,9 @@ export class FakeMobile implements MobileNodeLayer {
   stateOf(): RouteOptimization {
     return this.state;
   }
-  runTests(): void {
+  runTests(now: Instant, client: Address): void {
     this.asked.push('tests');
-  }
-  hasTokens(): boolean {
-    return this.tokens;
+    if (this.tokens) this.events.testsDone?.(now, client);
   }
   sendBindingUpdate(): boolean {
     this.asked.push('binding-update');

@@ -39,7 +39,10 @@ function setup() {
   const member = new Member({
     tcp,
     ipv6: ipv6.mobility,
-    mobile: () => mobile,
+    mobile: (events) => {
+      mobile.events = events;
+      return mobile;
+    },
     timers: world.timers,
     random: new SeededRandom(1),
     clock: { now: () => world.now },

@@ -4,6 +4,7 @@
 import { describe, expect, test } from 'vitest';
 import { after, milliseconds, seconds } from '../../stack/core/time.ts';
 import { PRESETS, type PresetName } from '../../stack/handoff/strategy.ts';
+import { MAX_TOKEN_LIFETIME } from '../../stack/mobility/constants.ts';
 import type { HandoffApp } from '../../stack/server/app-contract.ts';
 import { BulkApp, PacedApp } from './apps.ts';
 import { download } from './download.ts';
@@ -110,6 +111,18 @@ describe('the binding behind a handoff', () => {
     expect(bound).not.toContain(false);
     expect(Math.min(...counts)).toBeGreaterThanOrEqual(4500);
     expect(resets()).toBe(0);
+  });
+
+  test('a home token that is about to expire delays a handoff by a test of its own, and fails none', () => {
+    for (let before = 0; before <= 200; before += 20) {
+      const { world } = pacedWorld();
+      const [bound] = world.traced.filter(({ node, event }) => node === 'a' && event.event === 'binding-update-sent');
+      const tokenEnds = after(bound?.at ?? world.now, MAX_TOKEN_LIFETIME);
+      world.runUntil(() => false, after(tokenEnds, milliseconds(-before)));
+      const box = world.handoff('a', 'b', PRESETS.fast);
+      world.runUntil(() => box.report !== undefined, after(world.now, LIMIT));
+      expect([before, box.report?.outcome]).toEqual([before, { ok: true }]);
+    }
   });
 
   test('it ends, for the client hears of no renewal: the next packet goes through the home agent', () => {

@@ -6,7 +6,7 @@ import type { Clock } from '../core/time.ts';
 import type { TcpLayer } from '../tcp/api.ts';
 import type { Socket } from '../tcp/socket.ts';
 import { Server } from '../tcp/socket-server.ts';
-import { type Answered, FILE_CHUNK, FileSession, reopen, type SessionOptions } from './file-session.ts';
+import { type Answered, FILE_CHUNK, FileSession, type Response, reopen, type SessionOptions } from './file-session.ts';
 import { fileStateOf } from './file-state.ts';
 import { FileStore } from './file-store.ts';
 
@@ -51,13 +51,28 @@ export class FileServer {
     if (state === undefined) return 'not the state of a file server of this version';
     const response = state.response && (await reopen(this.#o.store, state.response));
     if (typeof response === 'string') return response;
-    if (response !== undefined && response.offset < response.end) {
-      // The first octets are in the socket before it wakes up, so that they travel with its first segment.
-      const chunk = await response.file.read(response.offset, Math.min(FILE_CHUNK, response.end - response.offset));
-      response.offset += chunk.length;
-      if (!socket.destroyed) socket.write(chunk);
+    // The first octets are in the socket before it wakes up, so that they travel with its first segment.
+    const first = response && (await readFirst(response));
+    if (typeof first === 'string') return first;
+    if (socket.destroyed) {
+      await response?.file.close();
+      return 'the client was given back meanwhile';
+    }
+    if (response !== undefined && first !== undefined && first.length > 0) {
+      response.offset += first.length;
+      socket.write(first);
     }
     new FileSession(socket, this.#o).start({ leftover: state.leftover, finished: state.finished, response });
     return undefined;
+  }
+}
+
+/** The octets a response goes on with; a text says why there are none, and the file is closed. */
+async function readFirst({ file, offset, end }: Response): Promise<Uint8Array | string> {
+  try {
+    return offset < end ? await file.read(offset, Math.min(FILE_CHUNK, end - offset)) : new Uint8Array(0);
+  } catch (error) {
+    await file.close();
+    return `'${file.path}' cannot be read here: ${error instanceof Error ? error.message : String(error)}`;
   }
 }

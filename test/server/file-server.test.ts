@@ -3,7 +3,7 @@
 
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readlink, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
@@ -255,6 +255,20 @@ describe('in the middle of a response', () => {
     expect(await w.restored()).toBe("no file 'big.bin' here");
     await writeFile(join(root, 'b', 'big.bin'), BIG);
     expect(await w.acceptor.files.restore({} as Socket, { version: 2 })).toMatch('not the state of a file server');
+  });
+
+  test('a member that has given the client back meanwhile keeps no file open', async () => {
+    const w = await midway(500_000, 'b');
+    const openHere = async () => {
+      const links = (await readdir('/proc/self/fd')).map((fd) => readlink(`/proc/self/fd/${fd}`).catch(() => ''));
+      return (await Promise.all(links)).filter((path) => path === join(root, 'b', 'big.bin')).length;
+    };
+    const before = await openHere();
+    const restoring = w.restored();
+    w.acceptor.server.released(NOW, w.there);
+    expect(await restoring).toMatch('given back');
+    await settle(5);
+    expect(await openHere()).toBe(before);
   });
 
   test('after a failure the donor goes on as if nothing had happened', async () => {

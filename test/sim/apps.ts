@@ -105,8 +105,9 @@ export class BulkApp implements HandoffApp {
     this.progress.delete(connection.remote.port);
   }
 
-  restore(_now: Instant, connection: Connection, state: unknown): undefined {
+  restore(_now: Instant, connection: Connection, state: unknown): string | undefined {
     this.progress.set(connection.remote.port, { ...(state as StreamProgress), error: undefined });
+    return undefined;
   }
 
   #attach(connection: Connection, progress: StreamProgress): void {

@@ -6,6 +6,7 @@ import { after, type Instant, milliseconds, seconds } from '../../stack/core/tim
 import { PRESETS, type PresetName } from '../../stack/handoff/strategy.ts';
 import type { Connection } from '../../stack/tcp/api.ts';
 import { BulkApp, newProgress, readStream, type StreamProgress, writeStream } from './apps.ts';
+import { randomLatencies } from './random-latencies.ts';
 import { countResets } from './resets.ts';
 import { CONTACT, type MemberNode, World } from './world.ts';
 
@@ -16,6 +17,7 @@ const AFTERMATH = seconds(400);
 const STEPS = 16;
 const MAX_CONNECTIONS = 4;
 const MAX_OCTETS = 1 << 21;
+const REFUSALS = 0.1;
 const presets = Object.keys(PRESETS) as PresetName[];
 
 interface Stream {
@@ -31,20 +33,29 @@ export interface Life {
   readonly problems: readonly string[];
 }
 
+/** Refuses to take over now and then: the client goes back to the donor. */
+class FickleApp extends BulkApp {
+  readonly #random: Random;
+
+  constructor(toSend: number, random: Random) {
+    super(toSend);
+    this.#random = random;
+  }
+
+  override restore(now: Instant, connection: Connection, state: unknown): string | undefined {
+    return this.#random.float() < REFUSALS ? 'not now' : super.restore(now, connection, state);
+  }
+}
+
 export function randomLife(seed: number): Life {
   const random = new SeededRandom(seed * 104_729 + 7);
   const between = (low: number, high: number) => low + random.float() * (high - low);
-  const latencies = {
-    donorAcceptor: between(1, 40),
-    clientDonor: between(2, 60),
-    clientAcceptor: between(2, 60),
-    home: between(1, 30),
-  };
+  const latencies = randomLatencies(random);
   const world = new World({ seed, latencies });
   const toClient = below(random, MAX_OCTETS);
   const apps = new Map<string, BulkApp>();
   world.start(({ name }) => {
-    const app = new BulkApp(toClient);
+    const app = new FickleApp(toClient, random);
     apps.set(name, app);
     return new Map([[PORT, app]]);
   });

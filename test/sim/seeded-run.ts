@@ -6,6 +6,7 @@ import { after, milliseconds, seconds } from '../../stack/core/time.ts';
 import { PRESETS, type PresetName } from '../../stack/handoff/strategy.ts';
 import type { HandoffReport } from '../../stack/server/member.ts';
 import { BulkApp, newProgress, readStream, type StreamProgress, writeStream } from './apps.ts';
+import { randomLatencies } from './random-latencies.ts';
 import { countResets } from './resets.ts';
 import { CONTACT, World } from './world.ts';
 
@@ -22,13 +23,7 @@ export interface Outcome {
 
 export function seededRun(seed: number): Outcome {
   const random = new SeededRandom(seed * 7919 + 1);
-  const between = (low: number, high: number) => low + random.float() * (high - low);
-  const latencies = {
-    donorAcceptor: between(1, 40),
-    clientDonor: between(2, 60),
-    clientAcceptor: between(2, 60),
-    home: between(1, 30),
-  };
+  const latencies = randomLatencies(random);
   const flow = (['download', 'upload', 'both'] as const)[seed % 3] ?? 'both';
   const preset = presets[below(random, presets.length)] ?? 'fast';
   const size = 1 + below(random, 1 << 20);

@@ -6,7 +6,7 @@ import { after, type Duration, type Instant, times } from '../core/time.ts';
 import { MINIMUM_MTU } from '../wire/ipv6.ts';
 import { KEEPALIVE_INTERVAL, KEEPALIVE_PROBES, MAX_RTO, MAX_SYN_ACK_RETRANSMITS, R1_RETRANSMITS } from './limits.ts';
 import { currentMss, emitRange } from './output.ts';
-import { onTimeoutLoss } from './recovery.ts';
+import { detectLoss, onTimeoutLoss } from './recovery.ts';
 import { resetConnection } from './reset.ts';
 import { output, retransmit } from './send.ts';
 import { isSynchronized } from './state.ts';
@@ -18,6 +18,9 @@ export function onTimer(tcb: Tcb, now: Instant, kind: TimerKind): void {
   switch (kind) {
     case 'retransmit':
       onRetransmissionTimeout(tcb, now);
+      break;
+    case 'reordering':
+      detectLoss(tcb, now);
       break;
     case 'probe':
       onProbe(tcb, now);

@@ -5,7 +5,7 @@ import { after, type Duration, elapsed, type Instant } from '../core/time.ts';
 import { EVENT, raise } from './events.ts';
 import type { Acknowledged } from './flight.ts';
 import { timestampTick, timestampValue, userDeadline } from './options.ts';
-import { detectLoss, onAdvance, onDuplicateAck } from './recovery.ts';
+import { beginAck, endAck, onAdvance, onDuplicateAck } from './recovery.ts';
 import { takeSackBlocks } from './sack.ts';
 import type { Segment, Verdict } from './segment.ts';
 import type { Tcb } from './tcb.ts';
@@ -27,11 +27,12 @@ export function takeAck(tcb: Tcb, now: Instant, seg: Segment): Verdict {
   }
   if (seg.ack < snd.una) return 'continue';
   if (tcb.sackPermitted) tcb.rack.begin(now, tcb.rtt.minRtt, echoedUntil(tcb, now, seg));
+  beginAck(tcb);
   const fresh = takeSackBlocks(tcb, seg);
   if (seg.ack > snd.una) advance(tcb, now, seg);
   else if (isDuplicate(tcb, seg, fresh)) onDuplicateAck(tcb);
   updateSendWindow(tcb, now, seg);
-  detectLoss(tcb, now);
+  endAck(tcb, now);
   tcb.layer.observer.ackAccepted?.(now, tcb.connection, seg.packet);
   return 'continue';
 }

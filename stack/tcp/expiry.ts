@@ -6,7 +6,7 @@ import { after, type Duration, type Instant, times } from '../core/time.ts';
 import { MINIMUM_MTU } from '../wire/ipv6.ts';
 import { KEEPALIVE_INTERVAL, KEEPALIVE_PROBES, MAX_RTO, MAX_SYN_ACK_RETRANSMITS, R1_RETRANSMITS } from './limits.ts';
 import { currentMss, emitRange } from './output.ts';
-import { detectLoss, onTimeoutLoss } from './recovery.ts';
+import { beginAck, detectLoss, onTimeoutLoss } from './recovery.ts';
 import { resetConnection } from './reset.ts';
 import { output, retransmit } from './send.ts';
 import { isSynchronized } from './state.ts';
@@ -20,6 +20,7 @@ export function onTimer(tcb: Tcb, now: Instant, kind: TimerKind): void {
       onRetransmissionTimeout(tcb, now);
       break;
     case 'reordering':
+      beginAck(tcb); // no ACK: nothing was delivered
       detectLoss(tcb, now);
       break;
     case 'probe':

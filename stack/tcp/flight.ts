@@ -79,6 +79,8 @@ export class Flight {
   inheritedEnd: Position = 0;
   /** Octets known to have arrived, over all time. */
   delivered = 0;
+  /** How often a run was marked lost, over all time. */
+  losses = 0;
   sink: DeliverySink | undefined;
   readonly #acknowledged: Acknowledged = { octets: 0, sackedOctets: 0, sentAt: undefined, retransmitted: false };
 
@@ -147,6 +149,7 @@ export class Flight {
     if (run.lost || run.sacked) return;
     this.pipe -= run.inPipe;
     run.lost = true;
+    this.losses += 1;
     this.pipe += run.inPipe;
     this.#noteLost(run);
   }
@@ -154,7 +157,10 @@ export class Flight {
   /** A run is lost, and so is the copy of it, if one was sent (RFC 8985 6.2, step 5). */
   markLostAgain(run: Run): void {
     if (run.sacked) return;
-    if (run.resent) this.#forgetCopy(run);
+    if (run.resent) {
+      this.#forgetCopy(run);
+      this.losses += 1;
+    }
     this.markLost(run);
   }
 

@@ -7,9 +7,16 @@ import type { AckEvent } from './congestion/congestion.ts';
 import type { Run } from './flight.ts';
 import { DUP_THRESH } from './limits.ts';
 import { type Position, SYN_POSITION } from './position.ts';
+import { Prr } from './prr.ts';
 import { detectLossByTime } from './rack.ts';
 import { markInheritedLost } from './sack.ts';
 import type { Tcb } from './tcb.ts';
+
+/** What an ACK is about to change, noted before: PRR counts the difference. */
+interface AckStart {
+  delivered: number;
+  una: Position;
+}
 
 /** 'recovery': fast recovery. 'loss': after a timeout. */
 export type RecoveryPhase = 'open' | 'recovery' | 'loss';
@@ -21,6 +28,8 @@ export class Recovery {
   dupAcks = 0;
   /** The next retransmission leaves whatever the pipe says (RFC 6675 5, step 4.3; RFC 6582 3.2, step 5). */
   force = false;
+  readonly prr = new Prr();
+  readonly ackStart: AckStart = { delivered: 0, una: SYN_POSITION };
   /** What is marked lost below was dropped for a reason that is no congestion. */
   blamelessBelow: Position = SYN_POSITION;
 }
@@ -32,6 +41,13 @@ const ackEvent: AckEvent = { now: EPOCH, acked: 0, srtt: ZERO, cwndLimited: fals
 export function pipeOf(tcb: Tcb): number {
   if (tcb.sackPermitted) return tcb.flight.pipe;
   return Math.max(0, tcb.flight.pipe - tcb.recovery.dupAcks * tcb.snd.mss);
+}
+
+/** Octets that the congestion window lets go now; negative: none for a while. */
+export function sendRoom(tcb: Tcb): number {
+  const { recovery, congestion } = tcb;
+  const window = tcb.sackPermitted && recovery.phase === 'recovery' ? recovery.prr.window : congestion.cwnd;
+  return window - pipeOf(tcb);
 }
 
 /** SND.UNA has moved by `acked` octets (SYN and FIN not counted). */
@@ -57,7 +73,25 @@ export function onDuplicateAck(tcb: Tcb): void {
   if (tcb.recovery.phase !== 'loss') tcb.recovery.dupAcks += 1;
 }
 
-/** After every ACK: is there evidence of a loss? */
+/** An ACK is about to be taken. */
+export function beginAck(tcb: Tcb): void {
+  const { ackStart } = tcb.recovery;
+  ackStart.delivered = tcb.flight.delivered;
+  ackStart.una = tcb.snd.una;
+}
+
+/** After every ACK: losses, and what PRR makes of it. */
+export function endAck(tcb: Tcb, now: Instant): void {
+  const { recovery, flight, snd, congestion } = tcb;
+  const lostBefore = flight.losses;
+  detectLoss(tcb, now);
+  if (!tcb.sackPermitted || recovery.phase !== 'recovery') return;
+  const { delivered, una } = recovery.ackStart;
+  const safe = snd.una > una && flight.losses === lostBefore;
+  recovery.prr.onAck(flight.delivered - delivered, flight.pipe, congestion.ssthresh, safe, snd.mss);
+}
+
+/** After every ACK, and when the reordering timer runs out: is there evidence of a loss? */
 export function detectLoss(tcb: Tcb, now: Instant): void {
   const { recovery, flight, snd } = tcb;
   tcb.rack.adapt(snd.una, snd.nxt);
@@ -93,6 +127,10 @@ function beginRecovery(tcb: Tcb, now: Instant): void {
   recovery.phase = 'recovery';
   recovery.point = snd.nxt;
   recovery.force = tcb.flight.nextLost() !== undefined;
+  const { flight } = tcb;
+  // Without what this very ACK has brought, if it is an ACK that began it (RFC 9937 6.2).
+  const before = snd.nxt - snd.una - flight.sackedOctets + flight.delivered - recovery.ackStart.delivered;
+  recovery.prr.begin(before, flight.pipe);
   tcb.congestion.onLoss(now, snd.nxt - snd.una);
   tcb.layer.trace(now, { layer: 'tcp', event: 'fast-recovery', detail: { una: snd.una, point: snd.nxt } });
 }

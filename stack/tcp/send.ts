@@ -7,7 +7,7 @@ import { SWS_OVERRIDE } from './limits.ts';
 import { updateSendMss, userDeadline } from './options.ts';
 import { currentMss, emitRange, maxText, sendAck } from './output.ts';
 import type { Position } from './position.ts';
-import { idleFor, pipeOf } from './recovery.ts';
+import { idleFor, sendRoom } from './recovery.ts';
 import { sends } from './state.ts';
 import type { Tcb } from './tcb.ts';
 
@@ -25,9 +25,9 @@ export function output(tcb: Tcb, now: Instant): void {
  * nothing new leaves before them.
  */
 function sendLost(tcb: Tcb, now: Instant): boolean {
-  const { flight, recovery, congestion } = tcb;
+  const { flight, recovery } = tcb;
   for (let run = flight.nextLost(); run !== undefined; run = flight.nextLost()) {
-    const room = congestion.cwnd - pipeOf(tcb);
+    const room = sendRoom(tcb);
     const mss = currentMss(tcb);
     if (!recovery.force && room < Math.min(mss, run.length)) {
       tcb.cwndLimited = true;
@@ -44,6 +44,7 @@ function sendLost(tcb: Tcb, now: Instant): boolean {
 export function retransmit(tcb: Tcb, now: Instant, run: Run, length: number): boolean {
   const part = tcb.flight.resend(run, length, now, currentMss(tcb));
   tcb.rack.noteCopy(part.start, part.end);
+  tcb.recovery.prr.onSent(part.length);
   if (part.start < 0) tcb.synRetransmitted = true;
   const verdict = emitRange(tcb, now, part.start, part.end, true);
   tcb.layer.trace(now, { layer: 'tcp', event: 'retransmit', detail: { offset: part.start, length: part.length } });
@@ -69,6 +70,7 @@ function sendNew(tcb: Tcb, now: Instant): void {
 function transmitNew(tcb: Tcb, now: Instant, start: Position, end: Position): boolean {
   tcb.flight.push(start, end, now, currentMss(tcb));
   tcb.snd.nxt = end;
+  tcb.recovery.prr.onSent(end - start);
   const verdict = emitRange(tcb, now, start, end, false);
   if (verdict === 'too-big') refreshPath(tcb, now);
   return verdict === 'sent';
@@ -102,7 +104,7 @@ function smallLength(tcb: Tcb, usable: number, unsent: number): number {
 }
 
 function limitByCongestion(tcb: Tcb, length: number, mss: number): number {
-  const room = tcb.congestion.cwnd - pipeOf(tcb);
+  const room = sendRoom(tcb);
   if (length <= room) return length;
   tcb.cwndLimited = true;
   if (room >= mss) return room - (room % mss);

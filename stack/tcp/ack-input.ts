@@ -8,6 +8,7 @@ import { timestampTick, timestampValue, userDeadline } from './options.ts';
 import { beginAck, endAck, onAdvance, onDuplicateAck } from './recovery.ts';
 import { takeSackBlocks } from './sack.ts';
 import type { Segment, Verdict } from './segment.ts';
+import { takeProbeAnswer } from './tail-probe.ts';
 import type { Tcb } from './tcb.ts';
 
 /** A write() that was cut short is told of space when there is this much of the buffer. */
@@ -29,10 +30,12 @@ export function takeAck(tcb: Tcb, now: Instant, seg: Segment): Verdict {
   if (tcb.sackPermitted) tcb.rack.begin(now, tcb.rtt.minRtt, echoedUntil(tcb, now, seg));
   beginAck(tcb);
   const fresh = takeSackBlocks(tcb, seg);
-  if (seg.ack > snd.una) advance(tcb, now, seg);
+  const advanced = seg.ack > snd.una;
+  if (advanced) advance(tcb, now, seg);
   else if (isDuplicate(tcb, seg, fresh)) onDuplicateAck(tcb);
   updateSendWindow(tcb, now, seg);
   endAck(tcb, now);
+  takeProbeAnswer(tcb, now, seg, advanced);
   tcb.layer.observer.ackAccepted?.(now, tcb.connection, seg.packet);
   return 'continue';
 }
@@ -69,6 +72,7 @@ function advance(tcb: Tcb, now: Instant, seg: Segment): void {
   sendBuffer.release(textEnd);
   measure(tcb, now, seg, acknowledged);
   tcb.timeouts = 0;
+  tcb.tailProbe.restart = true;
   onAdvance(tcb, now, textEnd - before);
   // RFC 6298 5.2 and 5.3.
   if (tcb.flight.isEmpty) timers.retransmit.cancel();

@@ -9,7 +9,9 @@ import { currentMss, emitRange } from './output.ts';
 import { beginAck, detectLoss, onTimeoutLoss } from './recovery.ts';
 import { resetConnection } from './reset.ts';
 import { output, retransmit } from './send.ts';
+import { sendTailProbe } from './send-probe.ts';
 import { isSynchronized } from './state.ts';
+import { mayProbe } from './tail-probe.ts';
 import type { Tcb } from './tcb.ts';
 import { close, waitIsOver } from './time-wait.ts';
 import type { TimerKind } from './timers.ts';
@@ -22,6 +24,9 @@ export function onTimer(tcb: Tcb, now: Instant, kind: TimerKind): void {
     case 'reordering':
       beginAck(tcb); // no ACK: nothing was delivered
       detectLoss(tcb, now);
+      break;
+    case 'tailProbe':
+      sendTailProbe(tcb, now);
       break;
     case 'probe':
       onProbe(tcb, now);
@@ -48,6 +53,11 @@ function onRetransmissionTimeout(tcb: Tcb, now: Instant): void {
   const { flight, snd, timers } = tcb;
   const head = flight.head;
   if (head === undefined) return;
+  if (timers.tailProbe.deadline <= now && mayProbe(tcb)) {
+    timers.tailProbe.cancel(); // RFC 8985 7.2: a PTO as late as the RTO stands in for it, once
+    sendTailProbe(tcb, now);
+    return;
+  }
   if (tcb.state === 'SYN-RECEIVED' && tcb.passive && tcb.timeouts >= MAX_SYN_ACK_RETRANSMITS) {
     close(tcb, now, 'timed-out');
     return;

@@ -125,6 +125,7 @@ const isLossCounted = ({ recovery, snd }: Tcb): boolean => recovery.dupAcks >= D
 function beginRecovery(tcb: Tcb, now: Instant): void {
   const { recovery, snd } = tcb;
   recovery.phase = 'recovery';
+  tcb.tailProbe.endSeq = undefined;
   recovery.point = snd.nxt;
   recovery.force = tcb.flight.nextLost() !== undefined;
   const { flight } = tcb;
@@ -143,6 +144,7 @@ export function onTimeoutLoss(tcb: Tcb, now: Instant): void {
   tcb.congestion.onTimeout(now, snd.nxt - snd.una, tcb.timeouts > 0);
   flight.markAllLost();
   tcb.timers.reordering.cancel();
+  tcb.tailProbe.endSeq = undefined;
   recovery.phase = 'loss';
   recovery.point = snd.nxt;
   recovery.dupAcks = 0;

@@ -42,7 +42,7 @@ function takeDuplicate(
     left >= positionOf(snd.iss, snd.una, second.left) &&
     right <= positionOf(snd.iss, snd.una, second.right);
   if (right > seg.ack && !inside) return false;
-  rack.noteDuplicate(left, right, false);
+  rack.noteDuplicate(left, right, tcb.tailProbe.isRetransmission && right === tcb.tailProbe.endSeq);
   return true;
 }
 

@@ -9,6 +9,7 @@ import { currentMss, emitRange, maxText, sendAck } from './output.ts';
 import type { Position } from './position.ts';
 import { idleFor, sendRoom } from './recovery.ts';
 import { sends } from './state.ts';
+import { armTailProbe } from './tail-probe.ts';
 import type { Tcb } from './tcb.ts';
 
 /** Sends all that may leave now. */
@@ -67,9 +68,11 @@ function sendNew(tcb: Tcb, now: Instant): void {
   }
 }
 
-function transmitNew(tcb: Tcb, now: Instant, start: Position, end: Position): boolean {
+/** Sends new octets: what is to leave, from SND.NXT on. */
+export function transmitNew(tcb: Tcb, now: Instant, start: Position, end: Position): boolean {
   tcb.flight.push(start, end, now, currentMss(tcb));
   tcb.snd.nxt = end;
+  tcb.tailProbe.restart = true;
   tcb.recovery.prr.onSent(end - start);
   const verdict = emitRange(tcb, now, start, end, false);
   if (verdict === 'too-big') refreshPath(tcb, now);
@@ -122,6 +125,7 @@ function armTimers(tcb: Tcb, now: Instant): void {
   } else {
     timers.probe.cancel();
   }
+  armTailProbe(tcb, now);
   if (!tcb.hasWork) timers.userTimeout.cancel();
   else if (!timers.userTimeout.armed) timers.userTimeout.set(userDeadline(tcb, now));
 }

@@ -19,6 +19,7 @@ import { Reassembly } from './reassembly.ts';
 import { Recovery } from './recovery.ts';
 import { RttEstimator } from './rtt.ts';
 import { type ChunkPool, StreamBuffer } from './stream-buffer.ts';
+import { TailProbe } from './tail-probe.ts';
 import { ConnectionTimers, type TimerAges, type TimerKind } from './timers.ts';
 
 /** What a TCB needs of the layer it lives in. */
@@ -107,6 +108,7 @@ export class Tcb {
   readonly flight = new Flight();
   readonly recovery = new Recovery();
   readonly rack = new Rack();
+  readonly tailProbe = new TailProbe();
   readonly reassembly = new Reassembly();
   readonly challenges = new ChallengeBudget();
   readonly sendBuffer: StreamBuffer;

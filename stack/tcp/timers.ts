@@ -7,6 +7,7 @@ import type { Timer, TimerQueue } from '../core/timer-queue.ts';
 export const TIMER_KINDS = [
   'retransmit',
   'reordering',
+  'tailProbe',
   'probe',
   'delayedAck',
   'keepAlive',
@@ -22,6 +23,8 @@ export class ConnectionTimers {
   readonly retransmit: Timer;
   /** RFC 8985 6.2, step 5: what is late until then is lost. */
   readonly reordering: Timer;
+  /** RFC 8985 7.2: PTO. */
+  readonly tailProbe: Timer;
   /** Zero-window probe, and the override of the sender's silly window avoidance. */
   readonly probe: Timer;
   readonly delayedAck: Timer;
@@ -33,6 +36,7 @@ export class ConnectionTimers {
     const timer = (kind: TimerKind): Timer => queue.timer((now) => expired(now, kind));
     this.retransmit = timer('retransmit');
     this.reordering = timer('reordering');
+    this.tailProbe = timer('tailProbe');
     this.probe = timer('probe');
     this.delayedAck = timer('delayedAck');
     this.keepAlive = timer('keepAlive');

@@ -5,14 +5,14 @@ import { spawn } from 'node:child_process';
 import { resolve } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { isPresetName, PRESETS, type PresetName } from '../../stack/handoff/strategy.ts';
-import { planHandoffs } from '../demo/plan.ts';
 import { runDemo } from '../demo/run.ts';
-import { describeFigures, problemsOf } from '../demo/verdict.ts';
+import { problemsOf } from '../demo/verdict.ts';
+import { describeFigures, describePlan } from '../demo/words.ts';
 import { Exit } from '../errors.ts';
 import { labEnvironment } from '../lab/furnish.ts';
 import { checkNamespaces, unshareArguments } from '../lab/namespaces.ts';
 import { addLabOptions, flagsOfTopology, type LabFlags, topologyFromFlags } from '../lab/options.ts';
-import { describePaths, type Topology } from '../lab/topology.ts';
+import type { Topology } from '../lab/topology.ts';
 import { Output, type Terminal } from '../output.ts';
 import { childOf, homeportCommand, stopSignal } from '../self.ts';
 import { sizeValue } from '../values.ts';
@@ -94,10 +94,7 @@ async function outside(topology: Topology, flags: DemoFlags): Promise<void> {
 async function inside(topology: Topology, flags: DemoFlags, terminal: Terminal): Promise<void> {
   const output = new Output(terminal, flags);
   const options = { topology, file: flags.file, size: flags.size, presets: flags.preset, out: flags.out };
-  for (const line of describePaths(topology)) output.say(`  ${line}`);
-  for (const { from, to, preset, formula, formulaMs } of planHandoffs(options)) {
-    output.say(`  handoff from ${from} to ${to}: ${preset}, ${formula} = ${formulaMs} ms`);
-  }
+  output.say(describePlan(options));
   process.stdin.on('end', () => process.exit(1)).resume();
   void stopSignal().then(() => process.exit(1)); // the namespaces end with this process, and all that runs in them
   const figures = await runDemo(options, output);

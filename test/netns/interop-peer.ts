@@ -2,7 +2,7 @@
 // channel, and gone with it. interop-kernel.ts starts it.
 
 import { connect, createServer, type Server, type Socket } from 'node:net';
-import { type Outcome, play, type Step } from './interop-plays.ts';
+import { type Outcome, openAll, play, type Step } from './interop-plays.ts';
 
 /** Each is answered with a Reply of the same id. */
 export type Order =
@@ -43,7 +43,7 @@ async function obey(order: Order): Promise<Omit<Reply, 'id'>> {
       const { host, port, localPort, count, steps } = order;
       const from = localPort === undefined ? {} : { localPort };
       const open = (): Socket => connect({ host, port, ...from, allowHalfOpen: true, noDelay: true });
-      return { outcomes: await Promise.all(Array.from({ length: count }, (_, i) => play(open(), steps, i))) };
+      return { outcomes: await openAll(count, localPort, (i) => play(open(), steps, i)) };
     }
   }
 }

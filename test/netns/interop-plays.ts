@@ -70,6 +70,24 @@ class Tally {
 export const play = (socket: PlayedSocket, steps: readonly Step[], seed = 0): Promise<Outcome> =>
   new Player(socket, seed).play(steps);
 
+/** What the last segments of a connection may take until its port can be used again. */
+const PORT_PAUSE_MS = 50;
+
+/** Opens `count` connections: all at once, or one after the other where they share a port. */
+export async function openAll(
+  count: number,
+  localPort: number | undefined,
+  open: (i: number) => Promise<Outcome>,
+): Promise<Outcome[]> {
+  if (localPort === undefined) return Promise.all(Array.from({ length: count }, (_, i) => open(i)));
+  const outcomes: Outcome[] = [];
+  for (let i = 0; i < count; i++) {
+    if (i > 0) await sleep(PORT_PAUSE_MS);
+    outcomes.push(await open(i));
+  }
+  return outcomes;
+}
+
 class Player {
   readonly #socket: PlayedSocket;
   readonly #seed: number;

@@ -9,7 +9,7 @@ import type { Connection } from '../../stack/tcp/api.ts';
 import { sysctlIn } from '../../tools/bench/namespace.ts';
 import { directScene, type Scene, type SceneOptions, type WanOptions, wanScene } from '../../tools/bench/scene.ts';
 import { KernelPeer } from './interop-kernel.ts';
-import { type Outcome, play, type Step } from './interop-plays.ts';
+import { type Outcome, openAll, play, type Step } from './interop-plays.ts';
 import { Netns } from './support.ts';
 
 /** Who opens the connection. */
@@ -23,6 +23,10 @@ export interface Conversation {
   readonly accept: readonly Step[];
   /** So many at once; the seeds of each count from its number. Default 1. */
   readonly count?: number;
+  /** All from this port of the opener's: one after the other, then. */
+  readonly localPort?: number;
+  /** Of our listener. Default: room for all. */
+  readonly backlog?: number;
 }
 
 export interface Outcomes {
@@ -130,11 +134,10 @@ export class Interop {
     for (const netns of new Set([this.near, this.far])) netns.close();
   }
 
-  async #stackOpens({ open, accept, count = 1 }: Conversation): Promise<Outcomes> {
+  async #stackOpens({ open, accept, count = 1, localPort }: Conversation): Promise<Outcomes> {
     const port = await this.kernel.listen(this.scene.kernelAddress.toString(), accept);
-    const opening = Array.from({ length: count }, (_, i) => this.#open(port, open, i));
-    const accepted = this.kernel.collect(port, count);
-    return together(Promise.all(opening), accepted);
+    const opened = openAll(count, localPort, (i) => this.#open(port, open, i, localPort));
+    return together(opened, this.kernel.collect(port, count));
   }
 
   #open(port: number, steps: readonly Step[], seed = 0, localPort?: number): Promise<Outcome> {
@@ -144,17 +147,18 @@ export class Interop {
     return play(stack.host.connect({ ...where, allowHalfOpen: true, noDelay: true }), steps, seed);
   }
 
-  async #kernelOpens({ open, accept, count = 1 }: Conversation): Promise<Outcomes> {
+  async #kernelOpens({ open, accept, count = 1, localPort, backlog = BACKLOG }: Conversation): Promise<Outcomes> {
     const { stack, stackAddress } = this.scene;
     const plays: Promise<Outcome>[] = [];
-    const options = { address: stackAddress, port: 0, backlog: BACKLOG, allowHalfOpen: true, noDelay: true };
+    const options = { address: stackAddress, port: 0, backlog, allowHalfOpen: true, noDelay: true };
     const server = stack.host.listen(options, (socket) => {
       plays.push(play(socket, accept, plays.length));
       server.emit('played');
     });
     await once(server, 'listening');
     const port = server.address()?.port ?? 0;
-    const opened = this.kernel.connect({ host: stackAddress.toString(), port, steps: open, count });
+    const from = localPort === undefined ? {} : { localPort };
+    const opened = this.kernel.connect({ host: stackAddress.toString(), port, steps: open, count, ...from });
     const allPlayed = async (): Promise<Outcome[]> => {
       while (plays.length < count) await once(server, 'played');
       return Promise.all(plays);

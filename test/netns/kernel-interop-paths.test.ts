@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { milliseconds } from '../../stack/core/time.ts';
 import { NODE_DEVICE, WAN_DEVICE } from '../../tools/lab/topology.ts';
-import type { Step } from './interop-plays.ts';
+import type { Outcome, Step } from './interop-plays.ts';
 import { Interop, OPENERS, type Opener, type Pair } from './interop-scene.ts';
 import { eventually, requireOrSkip } from './support.ts';
 
@@ -59,6 +59,7 @@ describe.skipIf(!requireOrSkip('tun'))(
   () => {
     const FAULTS = { loss: 0.01, reordering: 0.01, duplication: 0.01, corruption: 0.01 };
     const LENGTH = MIB;
+    const STALL_MS = 1_000;
     let interop: Interop;
     beforeAll(async () => {
       interop = await Interop.wan({ path: { delay: milliseconds(2), rate: 100e6 }, seed: 11 });
@@ -93,6 +94,44 @@ describe.skipIf(!requireOrSkip('tun'))(
           const running = interop.run(bothWays(opener, LENGTH));
           expect(await kernelSays(interop, name)).toBe(true);
           expectWhole(await running, LENGTH);
+        },
+        TIMEOUT_MS,
+      );
+    });
+
+    describe.each(OPENERS)('%s opens several connections', (opener) => {
+      const BUSY: Step = ['start-write', 8 * MIB, 1];
+      const ABORT: Step[] = [BUSY, ['receive', 50_000], ['reset']];
+
+      test.each([
+        ['the opener', ABORT, [BUSY]],
+        ['the other end', [BUSY], ABORT],
+      ] as const)(
+        'RFC 5961 3.2: %s aborts each while data flows both ways and segments are missing: ECONNRESET at the other',
+        async (who, open, accept) => {
+          const { opened, accepted } = await interop.runMany({ opener, open, accept, count: 10 });
+          const [aborted, told] = who === 'the opener' ? [opened, accepted] : [accepted, opened];
+          expect(new Set(aborted.map(({ error }) => error))).toEqual(new Set([null]));
+          expect(new Set(told.map(({ error }) => error))).toEqual(new Set(['ECONNRESET']));
+        },
+        TIMEOUT_MS,
+      );
+
+      test.each(['opener', 'other end'])(
+        'RFC 9293 3.8.6.1: the %s reads nothing for a while: windows open again though segments are lost',
+        async (slow) => {
+          const reader: Step[] = [['pause'], ['sleep', STALL_MS], ['resume'], ['receive-end'], ['end']];
+          const writer: Step[] = [['write', 3 * MIB, 3], ['end'], ['receive-end']];
+          interop.sysctl({ 'ipv4/tcp_rmem': '4096 65536 131072' });
+          const count = 4;
+          const [open, accept] = slow === 'opener' ? [reader, writer] : [writer, reader];
+          const { opened, accepted } = await interop.runMany({ opener, open, accept, count });
+          interop.sysctl({ 'ipv4/tcp_rmem': '4096 131072 6291456' });
+          for (const outcome of [...opened, ...accepted]) expect(outcome).toMatchObject(DONE);
+          const [readers, writers] = slow === 'opener' ? [opened, accepted] : [accepted, opened];
+          const hashes = (outcomes: readonly Outcome[], side: 'sent' | 'received') =>
+            outcomes.map((o) => o[side].hash).sort();
+          expect(hashes(readers, 'received')).toEqual(hashes(writers, 'sent'));
         },
         TIMEOUT_MS,
       );
@@ -198,7 +237,7 @@ describe.skipIf(!requireOrSkip('tun'))('a path MTU that shrinks while data flows
 /** Whether ss(8) comes to name something of the kernel's connections: its congestion control, its path MTU. */
 async function kernelSays(interop: Interop, what: string): Promise<boolean> {
   for (const end = performance.now() + PATIENCE_MS; performance.now() < end; ) {
-    const { stdout } = await interop.far.run('ss', ['-t', '-i', '-n', '-H', 'state', 'established']);
+    const { stdout } = await interop.far.run('ss', ['-t', '-i', '-n', '-H', 'state', 'connected']);
     if (stdout.split(/\s+/).includes(what)) return true;
   }
   return false;

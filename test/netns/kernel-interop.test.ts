@@ -13,6 +13,12 @@ const MIB = 1024 * 1024;
 const TIMEOUT_MS = 30_000;
 const DONE = { ended: true, error: null } as const;
 
+function at<T>(list: readonly T[], i: number): T {
+  const value = list[i];
+  if (value === undefined) throw new Error(`nothing at ${i}: there are ${list.length}`);
+  return value;
+}
+
 /** Each end has got, whole, what the other sent, and both have ended in order. */
 function expectWhole({ opened, accepted }: Pair): void {
   expect(accepted).toMatchObject({ ...DONE, received: opened.sent });
@@ -90,6 +96,28 @@ describe.skipIf(!requireOrSkip('tun'))('the Linux kernel on the same link', () =
       expect(await interop.connectTo(opener, 9)).toMatchObject({ ended: false, error: 'ECONNREFUSED' });
     });
 
+    test.each([1, 0])(
+      'RFC 6191: the same port again and again, while the other end is in TIME-WAIT; kernel timestamps: %i',
+      async (timestamps) => {
+        interop.sysctl({ 'ipv4/tcp_timestamps': timestamps });
+        const [count, octets] = [4, 1_000];
+        const open: Step[] = [['write', octets, 0], ['receive-end'], ['end']];
+        const accept: Step[] = [['receive', octets], ['write', octets, 9], ['end'], ['receive-end']];
+        interop.transitions.length = 0;
+        const { opened, accepted } = await interop.runMany({
+          opener,
+          open,
+          accept,
+          count,
+          localPort: 5_000 + timestamps,
+        });
+        interop.sysctl({ 'ipv4/tcp_timestamps': 1 });
+        for (const i of Array(count).keys()) expectWhole({ opened: at(opened, i), accepted: at(accepted, i) });
+        const ours = interop.transitions.filter((change) => change.endsWith('> TIME-WAIT'));
+        expect(ours).toHaveLength(opener === 'the kernel' ? count : 0);
+      },
+    );
+
     test(
       '1,000 connections at once, each echoes 16 KiB of its own',
       async () => {
@@ -105,6 +133,27 @@ describe.skipIf(!requireOrSkip('tun'))('the Linux kernel on the same link', () =
     );
   });
 });
+
+describe.skipIf(!requireOrSkip('tun'))(
+  'the Linux kernel 5 ms away, 300 connections at once for a backlog of 128',
+  () => {
+    test(
+      'those that found no room get in with a SYN sent again',
+      async () => {
+        const interop = await Interop.wan({ path: { delay: milliseconds(5), rate: 1e9 }, seed: 1 });
+        try {
+          const open: Step[] = [['write', 1_000, 0], ['end'], ['receive-end']];
+          const settings = { opener: 'the kernel', open, accept: [['echo']], count: 300, backlog: 128 } as const;
+          const { opened } = await interop.runMany(settings);
+          for (const outcome of opened) expect(outcome).toMatchObject({ ...DONE, received: outcome.sent });
+        } finally {
+          interop.close();
+        }
+      },
+      TIMEOUT_MS,
+    );
+  },
+);
 
 describe.skipIf(!requireOrSkip('tun'))('RFC 9293 3.8.6.1: zero windows with the Linux kernel', () => {
   const STALL_MS = 1_500;

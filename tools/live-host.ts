@@ -1,5 +1,5 @@
 // A Host in real time on a TUN device: clock, timers, secure randomness, an optional capture, and the kernel's
-// route to the stack's addresses. What every role of the command line is built on.
+// route to the stack's addresses. What bench, soak and tests put their programs on.
 
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';

@@ -17,7 +17,7 @@ export const processTerminal: Terminal = {
   env: process.env,
   interactive: process.stderr.isTTY === true,
   get columns() {
-    return process.stderr.columns ?? 80;
+    return process.stderr.columns || 80; // 0: a terminal that does not know
   },
   out: (text) => void process.stdout.write(text),
   err: (text) => void process.stderr.write(text),

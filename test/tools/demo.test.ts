@@ -37,7 +37,7 @@ test('unequal latencies: the general formula', () => {
 test('what is going to happen is said before it does', () => {
   const topology = createTopology();
   const said = describePlan({ topology, presets: ['fast', 'classic'], size: 2 ** 20, file: undefined, out: '' });
-  expect(said).toContain('c downloads 1.0 MiB from the contact address 2001:db8:100::1, which is a at first');
+  expect(said).toContain('c downloads 1.0 MiB from the contact address 2001:db8:100::1. Node a serves it at first;');
   expect(said).toMatch(/at 67 % +b to a +classic +3 Lss \+ .* = 150\.00 ms/);
 });
 

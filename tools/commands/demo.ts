@@ -7,7 +7,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { isPresetName, PRESETS, type PresetName } from '../../stack/handoff/strategy.ts';
 import { runDemo } from '../demo/run.ts';
 import { problemsOf } from '../demo/verdict.ts';
-import { describeFigures, describePlan } from '../demo/words.ts';
+import { describeFigures, describePlan, describeSuccess } from '../demo/words.ts';
 import { Exit } from '../errors.ts';
 import { labEnvironment } from '../lab/furnish.ts';
 import { checkNamespaces, unshareArguments } from '../lab/namespaces.ts';
@@ -102,6 +102,7 @@ async function inside(topology: Topology, flags: DemoFlags, terminal: Terminal):
   const { names, ...plain } = figures;
   const event = { ok: problems.length === 0, problems, ...plain, nodes: Object.fromEntries(names) };
   output.event('result', event, `\n${describeFigures(figures)}\n`);
+  if (problems.length === 0) output.say(describeSuccess(figures));
   for (const problem of problems) output.warn(problem);
   process.stdin.destroy();
   if (problems.length > 0) throw new Exit(1);

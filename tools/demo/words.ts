@@ -17,8 +17,8 @@ export function describePlan(options: DemoOptions): string {
   return [
     'Four sites, each in a network namespace: the home agent, server nodes a and b, client c. Between them:',
     ...describePaths(topology).map((line) => `  ${line}`),
-    `${CLIENT_SITE} downloads ${file ?? octets(size)} from the contact address ${CONTACT_ADDRESS}, which is ` +
-      `${FIRST_SERVER} at first, and is handed over on the way:`,
+    `${CLIENT_SITE} downloads ${file ?? octets(size)} from the contact address ${CONTACT_ADDRESS}. ` +
+      `Node ${FIRST_SERVER} serves it at first; handoffs on the way:`,
     table([['', 'handoff', 'preset', 'handoff time, by its formula'], ...handoffs]),
     '',
   ].join('\n');
@@ -64,6 +64,10 @@ const CAPTURES: Readonly<Record<string, string>> = {
   a: 'server node a',
   b: 'server node b',
 };
+
+/** The last line of a run without problems. */
+export const describeSuccess = ({ handoffs }: DemoFigures): string =>
+  `All is well: the file arrived whole over ${handoffs.length} handoffs of one connection, without RST or second SYN.`;
 
 /** Paths below the working directory as one would type them. */
 function shown(path: string): string {

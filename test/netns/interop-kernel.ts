@@ -2,7 +2,7 @@
 // compiler of the project, starts it in a namespace, and gives its orders as calls. Whoever starts it closes it.
 
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -16,11 +16,10 @@ const PEER = join('test', 'netns', 'interop-peer.js');
 
 let compiled: string | undefined;
 
-/** The folder with the compiled peer; made once a process, removed when the process ends. */
+/** The program of the peer; compiled once for all that a test file starts, which has to call removeCompiledPeer(). */
 function compiledPeer(): string {
-  if (compiled !== undefined && existsSync(compiled)) return join(compiled, PEER);
+  if (compiled !== undefined) return join(compiled, PEER);
   const folder = mkdtempSync(join(tmpdir(), 'homeport-interop-'));
-  process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
   const options = ['--ignoreConfig', '--target', 'ES2023', '--module', 'nodenext', '--types', 'node', '--skipLibCheck'];
   const paths = ['--rewriteRelativeImportExtensions', '--rootDir', ROOT, '--outDir', folder];
   const compiler = join(ROOT, 'node_modules', '.bin', 'tsc');
@@ -29,6 +28,11 @@ function compiledPeer(): string {
   symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
   compiled = folder;
   return join(folder, PEER);
+}
+
+export function removeCompiledPeer(): void {
+  if (compiled !== undefined) rmSync(compiled, { recursive: true, force: true });
+  compiled = undefined;
 }
 
 export interface ConnectOrder {

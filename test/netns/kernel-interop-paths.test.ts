@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { milliseconds } from '../../stack/core/time.ts';
 import { NODE_DEVICE, WAN_DEVICE } from '../../tools/lab/topology.ts';
+import { removeCompiledPeer } from './interop-kernel.ts';
 import type { Outcome, Step } from './interop-plays.ts';
 import { Interop, OPENERS, type Opener, type Pair } from './interop-scene.ts';
 import { eventually, requireOrSkip } from './support.ts';
@@ -53,6 +54,8 @@ function expectWhole({ opened, accepted }: Pair, octets: number): void {
   expect(accepted).toMatchObject({ ...DONE, received: opened.sent });
   expect(opened).toMatchObject({ ...DONE, received: accepted.sent });
 }
+
+afterAll(removeCompiledPeer);
 
 describe.skipIf(!requireOrSkip('tun'))(
   'the Linux kernel on a path that loses, reorders, duplicates and corrupts',

@@ -5,6 +5,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { milliseconds } from '../../stack/core/time.ts';
 import type { Connection, TcpObserver } from '../../stack/tcp/api.ts';
+import { removeCompiledPeer } from './interop-kernel.ts';
 import type { Step } from './interop-plays.ts';
 import { Interop, OPENERS, type Opener, type Pair } from './interop-scene.ts';
 import { eventually, requireOrSkip } from './support.ts';
@@ -24,6 +25,8 @@ function expectWhole({ opened, accepted }: Pair): void {
   expect(accepted).toMatchObject({ ...DONE, received: opened.sent });
   expect(opened).toMatchObject({ ...DONE, received: accepted.sent });
 }
+
+afterAll(removeCompiledPeer);
 
 describe.skipIf(!requireOrSkip('tun'))('the Linux kernel on the same link', () => {
   let interop: Interop;

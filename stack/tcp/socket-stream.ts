@@ -12,6 +12,7 @@ import { type Carried, ReadTail, type SocketState, stateInTime, waitingWrites } 
 import { closedBeforeConnection, codedError, connectionError, socketError } from './socket-error.ts';
 import { leaveOrphan } from './socket-orphan.ts';
 import { type Done, Outbox } from './socket-outbox.ts';
+import { soon } from './socket-turn.ts';
 
 /** What one read takes from TCP at most. */
 const READ_CHUNK = 64 * 1024;
@@ -172,7 +173,7 @@ export class ConnectionStream extends Duplex {
   #schedule(): void {
     if (this.#scheduled) return;
     this.#scheduled = true;
-    process.nextTick(() => {
+    soon(() => {
       this.#scheduled = false;
       this.#settle();
     });

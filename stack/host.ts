@@ -19,7 +19,7 @@ import type { TcpObserver } from './tcp/api.ts';
 import { connectSocket, type Socket, type SocketConnectOptions } from './tcp/socket.ts';
 import {
   listenSockets,
-  type Server,
+  Server,
   type ServerListenOptions,
   type ServerOptions,
   type SocketListener,
@@ -108,6 +108,11 @@ export class Host {
       address === undefined ? rest : { ...rest, host: address },
       onSocket,
     );
+  }
+
+  /** A server that does not listen yet, as net.createServer(). */
+  createServer(options: ServerOptions = {}, onSocket?: SocketListener): Server {
+    return new Server(this.tcp, this.#clockForSockets(), options, onSocket);
   }
 
   /** A socket, as net.connect(): 'connect' or 'error' follows. Addresses only, names are not looked up. */

@@ -4,7 +4,7 @@
 
 import { realpathSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, Help, type Option } from 'commander';
 import { addCapture } from './commands/capture.ts';
 import { addClient } from './commands/client.ts';
 import { addDemo } from './commands/demo.ts';
@@ -24,6 +24,7 @@ export function createProgram(terminal: Terminal): Command {
     .description('One IPv6 address, many servers: a userspace IPv6, TCP and Mobile IPv6 stack with live handoff.')
     .version(VERSION)
     .exitOverride()
+    .configureHelp({ optionDescription: describeOption })
     .showSuggestionAfterError(false)
     .configureOutput({
       writeOut: (text) => terminal.out(text),
@@ -35,6 +36,12 @@ export function createProgram(terminal: Terminal): Command {
   const add = [addDemo, addLab, addGroup, addHomeAgent, addServer, addClient, addHandoff, addCapture];
   for (const command of add) command(program, terminal);
   return program;
+}
+
+/** Commander's words, and which options there is no way around. */
+function describeOption(option: Option): string {
+  const text = new Help().optionDescription(option);
+  return option.mandatory ? `${text} (required)` : text;
 }
 
 /** Runs one command line (without node and script) and gives the exit status. */

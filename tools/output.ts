@@ -17,7 +17,7 @@ export const processTerminal: Terminal = {
   env: process.env,
   interactive: process.stderr.isTTY === true,
   get columns() {
-    return process.stderr.columns ?? 80;
+    return process.stderr.columns || 80; // 0: a terminal that does not know
   },
   out: (text) => void process.stdout.write(text),
   err: (text) => void process.stderr.write(text),
@@ -86,10 +86,11 @@ export class Progress {
     this.#start = output.terminal.now();
   }
 
-  update(done: number, note = ''): void {
+  /** `note` is for people, `fields` are for programs. */
+  update(done: number, note = '', fields: Fields = {}): void {
     const now = this.#output.terminal.now();
     const share = this.#total > 0 ? Math.min(1, done / this.#total) : 1;
-    if (this.#output.json) this.#json(now, done, share);
+    if (this.#output.json) this.#json(now, done, share, fields);
     else if (this.#output.terminal.interactive) this.#draw(now, done, share, note);
     else this.#line(done, share, now, note);
   }
@@ -100,12 +101,12 @@ export class Progress {
     this.#drawn = false;
   }
 
-  #json(now: number, done: number, share: number): void {
+  #json(now: number, done: number, share: number, fields: Fields): void {
     const step = Math.floor(share * JSON_STEPS);
     if (step === this.#step && now - this.#last < JSON_EVERY_MS) return;
     this.#step = step;
     this.#last = now;
-    this.#output.event('progress', { label: this.#label, done, total: this.#total });
+    this.#output.event('progress', { label: this.#label, done, total: this.#total, ...fields });
   }
 
   #draw(now: number, done: number, share: number, note: string): void {

@@ -6,6 +6,7 @@
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
+  chmodSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -125,6 +126,7 @@ function compile() {
     [at('node_modules', 'typescript', 'bin', 'tsc'), '-p', at('tsconfig.json')],
     'TypeScript errors (see above)',
   );
+  chmodSync(at('dist', 'tools', 'homeport.js'), 0o755); // for an alias or a link to it
 }
 
 /** Commands from outside npm, and the Debian package each is in. */

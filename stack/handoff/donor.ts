@@ -266,15 +266,16 @@ export class Donor {
 
 /**
  * How long the last packet sent takes to the client: the latency that mobility has measured on this very path, plus
- * the queue that the connections' smoothed round trips show now. (The least round trip of TCP would not do: it may
- * be that of the detour through the home agent with which every connection begins.)
+ * the queue that the connections' round trips show now. (The least round trip of TCP would not do for the latency: it
+ * may be that of the detour through the home agent with which every connection begins. Nor the smoothed one for the
+ * queue: whatever delays an acknowledgement, on either side, counts in it.)
  */
 export function tailOf(
   latency: Duration | undefined,
-  rtts: readonly { readonly srtt: Duration | undefined }[],
+  rtts: readonly { readonly recentRtt: Duration | undefined }[],
 ): Duration {
   if (latency === undefined) return microseconds(0);
   let queue = 0;
-  for (const { srtt } of rtts) queue = Math.max(queue, (srtt ?? 0) - 2 * latency);
+  for (const { recentRtt } of rtts) queue = Math.max(queue, (recentRtt ?? 0) - 2 * latency);
   return microseconds(latency + queue);
 }

@@ -5,8 +5,8 @@
 import { toHex } from '../core/bytes.ts';
 import { Counters } from '../core/counters.ts';
 import type { Random } from '../core/random.ts';
-import { after, type Clock, type Duration, type Instant, seconds, ZERO } from '../core/time.ts';
-import type { Timer, TimerQueue } from '../core/timer-queue.ts';
+import { type Clock, type Instant, ZERO } from '../core/time.ts';
+import type { TimerQueue } from '../core/timer-queue.ts';
 import { NO_TRACE, type Trace } from '../core/trace.ts';
 import { Acceptor } from '../handoff/acceptor.ts';
 import { Donor, type DonorOutcome } from '../handoff/donor.ts';
@@ -20,9 +20,12 @@ import type { Address } from '../wire/address.ts';
 import { TCP_FLAG, type TcpHeader } from '../wire/tcp.ts';
 import { AcceptorSide } from './acceptor-side.ts';
 import type { HandoffApp } from './app-contract.ts';
+import { BoundClients } from './bound-clients.ts';
+import { ClientEpochs } from './client-epochs.ts';
 import { type ControlChannel, type ControlPeer, PlainControlChannel } from './control-channel.ts';
 import { DonorSide } from './donor-side.ts';
 import { PacketGate } from './packet-gate.ts';
+import { Takeovers } from './takeovers.ts';
 
 export interface MemberPeer extends ControlPeer {
   /** Binding Identifier of this member at the home agent (RFC 5648). */
@@ -55,15 +58,6 @@ export interface HandoffReport {
   readonly endedAt: Instant;
 }
 
-/** Finished handoffs that are remembered, so that a donor's late QUERY finds its answer. */
-const MAX_REMEMBERED = 1024;
-/** Clients whose epoch is remembered. */
-const MAX_EPOCHS = 65_536;
-/** How often clients are looked for that have no connection left. */
-const SWEEP_INTERVAL: Duration = seconds(60);
-/** Handoffs coming in at the same time: each holds packets and buffers of a client. */
-const MAX_INCOMING = 1024;
-
 export class Member {
   readonly counters = new Counters();
   readonly gate: PacketGate;
@@ -72,24 +66,22 @@ export class Member {
   readonly #trace: Trace;
   readonly #apps = new Map<number, HandoffApp>();
   readonly #donors = new Map<HandoffId, { readonly donor: Donor; readonly to: string }>();
-  readonly #acceptors = new Map<HandoffId, { readonly acceptor: Acceptor; readonly from: string }>();
-  readonly #epochs = new Map<string, number>();
-  /** Clients that we have bound, or tried to. */
-  readonly #clients = new Map<string, Address>();
-  readonly #sweep: Timer;
+  readonly #takeovers = new Takeovers();
+  readonly #epochs = new ClientEpochs();
+  readonly #bound: BoundClients;
   #control: ControlChannel | undefined;
 
   constructor(options: MemberOptions) {
     this.#o = options;
     this.#trace = options.trace ?? NO_TRACE;
     this.mobile = options.mobile({
-      testsDone: (now, client) => this.#incoming(client)?.testsDone(now),
+      testsDone: (now, client) => this.#takeovers.of(client)?.testsDone(now),
       bindingAcknowledged: (now, client, status) => {
         this.#note(now, 'binding-acknowledged', { client: client.toString(), status });
-        this.#incoming(client)?.bindingAcknowledged(now, status);
+        this.#takeovers.of(client)?.bindingAcknowledged(now, status);
       },
-      bindingError: (_now, client) => this.#incoming(client)?.bindingError(),
-      unresponsive: (now, client) => this.#incoming(client)?.unresponsive(now),
+      bindingError: (_now, client) => this.#takeovers.of(client)?.bindingError(),
+      unresponsive: (now, client) => this.#takeovers.of(client)?.unresponsive(now),
       relayHomeTest: (now, bid, packet) => this.#relayHomeTest(now, bid, packet),
     });
     const { homeAddress, careOf } = this.mobile;
@@ -97,7 +89,11 @@ export class Member {
       ...{ ipv6: options.ipv6, counters: this.counters, homeAddress, careOf },
       isReachable: (member) => options.peers.some((p) => p.careOf.equals(member) && this.isConnectedTo(p.name)),
     });
-    this.#sweep = options.timers.timer((now) => this.#forgetClientsThatLeft(now));
+    this.#bound = new BoundClients({
+      timers: options.timers,
+      inUse: () => this.#clientsInUse(),
+      forget: (client) => this.mobile.forgetCorrespondent(client),
+    });
     options.tcp.onUnmatched = (_now, packet, header) => this.#unmatched(packet, header);
   }
 
@@ -154,6 +150,13 @@ export class Member {
     return [...found.values()];
   }
 
+  /** Keys of the clients that are connected here or on their way. */
+  #clientsInUse(): Set<string> {
+    const keys = new Set(this.clients().map(({ client }) => client.key));
+    for (const client of this.#takeovers.clients()) keys.add(client.key);
+    return keys;
+  }
+
   /** Hands a client to another member. A string says why that cannot even begin; else `done` tells the end. */
   handoff(
     now: Instant,
@@ -200,16 +203,16 @@ export class Member {
           ...(outcome.ok ? {} : { reason: outcome.reason }),
         });
         // The acceptor knew of handoffs of this client that we have missed, and told their number.
-        const missed = (this.#epochs.get(client.key) ?? 0) > epoch;
+        const missed = this.#epochs.of(client) > epoch;
         if (!outcome.ok && missed && !isSecondTry) this.#donate(at, client, peer, strategy, done, true);
         else done({ id, client, to, outcome, startedAt: now, endedAt: at });
       },
       donor: () => donor,
     });
-    const epoch = (this.#epochs.get(client.key) ?? 0) + 1;
+    const epoch = this.#epochs.of(client) + 1;
     const donor: Donor = new Donor({ id, epoch, client, strategy, timers, actions: side });
     this.#donors.set(id, { donor, to });
-    this.#remember(client, epoch);
+    this.#epochs.note(client, epoch);
     this.#note(now, 'handoff-start', { id, client: client.toString(), to });
     donor.start(now);
   }
@@ -228,7 +231,7 @@ export class Member {
     for (const { donor } of this.#donors.values()) {
       if (donor.client.equals(client)) return `client ${client} is being handed off already`;
     }
-    if (this.#incoming(client) !== undefined) return `client ${client} is just coming in`;
+    if (this.#takeovers.of(client) !== undefined) return `client ${client} is just coming in`;
     if (this.mobile.stateOf(client) !== 'bound') {
       return `client ${client} has no binding for this node (no Mobile IPv6, or not yet)`;
     }
@@ -240,25 +243,8 @@ export class Member {
 
   #accepted(now: Instant, connection: Connection, app: HandoffApp): void {
     app.accept(now, connection);
-    this.#keepBound(now, connection.remote.address);
+    this.#bound.add(now, connection.remote.address);
     this.mobile.optimize(now, connection.remote.address);
-  }
-
-  /** The mobile node keeps a client's binding fresh until it is told to forget the client. */
-  #keepBound(now: Instant, client: Address): void {
-    this.#clients.set(client.key, client);
-    if (!this.#sweep.armed) this.#sweep.set(after(now, SWEEP_INTERVAL));
-  }
-
-  #forgetClientsThatLeft(now: Instant): void {
-    const connected = new Set(this.clients().map(({ client }) => client.key));
-    for (const [key, client] of this.#clients) {
-      if (connected.has(key)) continue;
-      if (this.#incoming(client) !== undefined) continue;
-      this.#clients.delete(key);
-      this.mobile.forgetCorrespondent(client);
-    }
-    if (this.#clients.size > 0) this.#sweep.set(after(now, SWEEP_INTERVAL));
   }
 
   /**
@@ -277,11 +263,12 @@ export class Member {
     const donating = this.#donors.get(message.id);
     if (donating !== undefined) {
       if (donating.to !== from) return;
-      if (message.kind === 'abort' && message.epoch !== undefined) this.#remember(donating.donor.client, message.epoch);
+      if (message.kind === 'abort' && message.epoch !== undefined)
+        this.#epochs.note(donating.donor.client, message.epoch);
       donating.donor.message(now, message);
       return;
     }
-    const accepting = this.#acceptors.get(message.id);
+    const accepting = this.#takeovers.get(message.id);
     if (accepting !== undefined) {
       if (accepting.from === from) accepting.acceptor.message(now, message);
       return;
@@ -296,15 +283,15 @@ export class Member {
     const { id, epoch, client, strategy, correspondent } = message;
     const refuse = (reason: string, known?: number) =>
       this.#send(now, from, { kind: 'abort', id, reason, ...(known !== undefined && { epoch: known }) });
-    const known = this.#epochs.get(client.key) ?? 0;
+    const known = this.#epochs.of(client);
     const peer = this.#o.peers.find((p) => p.name === from);
     if (peer === undefined) return;
     if (!correspondent.client.equals(client)) return refuse('the correspondent state is of another client');
     if (epoch <= known) return refuse(`epoch ${epoch} of this client is past`, known);
     if (this.mobile.stateOf(client) === 'refused') return refuse('the client has refused a binding for this node');
-    if (this.#incoming(client) !== undefined) return refuse('the client is just coming in');
+    if (this.#takeovers.of(client) !== undefined) return refuse('the client is just coming in');
     if (this.#serves(client)) return refuse('this node has connections of the client itself');
-    if (!this.#makeRoom()) return refuse('too many handoffs at the same time');
+    if (!this.#takeovers.hasRoom()) return refuse('too many handoffs at the same time');
     const { tcp, clock, timers, install } = this.#o;
     const { mobile } = this;
     const side = new AcceptorSide({
@@ -322,7 +309,7 @@ export class Member {
       }),
       send: (at, reply) => this.#send(at, from, reply),
       finished: (at, outcome) => {
-        if (outcome.ok) this.#keepBound(at, client);
+        if (outcome.ok) this.#bound.add(at, client);
         this.#note(at, outcome.ok ? 'takeover-done' : 'takeover-failed', {
           id,
           ...(outcome.ok ? {} : { reason: outcome.reason }),
@@ -331,8 +318,8 @@ export class Member {
       acceptor: () => acceptor,
     });
     const acceptor: Acceptor = new Acceptor({ id, epoch, client, strategy, timers, actions: side });
-    this.#acceptors.set(id, { acceptor, from });
-    this.#remember(client, epoch);
+    this.#takeovers.add(id, { acceptor, from });
+    this.#epochs.note(client, epoch);
     acceptor.start(now, correspondent);
   }
 
@@ -345,7 +332,7 @@ export class Member {
 
   #down(now: Instant, member: string): void {
     for (const { donor, to } of [...this.#donors.values()]) if (to === member) donor.channelDown(now);
-    for (const { acceptor, from } of [...this.#acceptors.values()]) if (from === member) acceptor.channelDown(now);
+    for (const acceptor of this.#takeovers.from(member)) acceptor.channelDown(now);
   }
 
   #send(now: Instant, to: string, message: HandoffMessage): void {
@@ -353,35 +340,9 @@ export class Member {
     this.#control?.send(now, to, message);
   }
 
-  /** The handoff that is bringing this client here, if one is. */
-  #incoming(client: Address): Acceptor | undefined {
-    for (const { acceptor } of this.#acceptors.values()) {
-      if (acceptor.client.equals(client) && acceptor.phase !== 'done' && acceptor.phase !== 'failed') return acceptor;
-    }
-    return undefined;
-  }
-
   /** Ours, or not given away for good yet: another's claim to hand it over cannot be true, or comes too early. */
   #serves(client: Address): boolean {
     return this.#o.tcp.connectionsBetween(this.mobile.homeAddress, client).some((c) => c.state !== 'CLOSED');
-  }
-
-  #makeRoom(): boolean {
-    let active = 0;
-    for (const [id, { acceptor }] of this.#acceptors) {
-      if (acceptor.phase !== 'done' && acceptor.phase !== 'failed') active += 1;
-      else if (this.#acceptors.size >= MAX_REMEMBERED) this.#acceptors.delete(id);
-    }
-    return active < MAX_INCOMING;
-  }
-
-  /** The number of the client's last handoff that we know of; it only grows. */
-  #remember(client: Address, epoch: number): void {
-    if (epoch <= (this.#epochs.get(client.key) ?? 0)) return;
-    this.#epochs.delete(client.key);
-    const [oldest] = this.#epochs.keys();
-    if (this.#epochs.size >= MAX_EPOCHS && oldest !== undefined) this.#epochs.delete(oldest);
-    this.#epochs.set(client.key, epoch);
   }
 
   #note(now: Instant, event: string, detail: Record<string, string | number | boolean>): void {

@@ -104,8 +104,10 @@ export interface Connection {
 /** Figures for logs, status and tests. */
 export interface ConnectionInfo {
   readonly srtt: Duration | undefined;
-  /** The least RTT seen; with srtt it tells the queue on the path. */
+  /** The least RTT seen on this path. */
   readonly minRtt: Duration | undefined;
+  /** The least of the last samples: the round trip as the path's queue makes it now. */
+  readonly recentRtt: Duration | undefined;
   readonly rto: Duration;
   readonly cwnd: number;
   readonly ssthresh: number;

@@ -63,6 +63,7 @@ export class TcpConnection implements Connection {
     return {
       srtt: rtt.srtt,
       minRtt: rtt.minRtt,
+      recentRtt: rtt.recent,
       rto: rtt.rto,
       cwnd: congestion.cwnd,
       ssthresh: congestion.ssthresh,

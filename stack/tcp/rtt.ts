@@ -8,6 +8,8 @@ import { CLOCK_GRANULARITY, INITIAL_RTO, MAX_RTO, MIN_RTO, RTO_AFTER_SYN_LOSS } 
 const ALPHA = 1 / 8;
 const BETA = 1 / 4;
 const K = 4;
+/** Samples of which the least is the round trip of now (as many as HyStart++ takes, RFC 9406 4.2). */
+const RECENT_SAMPLES = 8;
 
 export interface RttState {
   readonly srttUs: number | undefined;
@@ -24,10 +26,18 @@ export class RttEstimator {
   backoff = 0;
   #rttvar = 0;
   #rto: number = INITIAL_RTO;
+  /** The last samples, the oldest at #oldest. */
+  readonly #recent: number[] = [];
+  #oldest = 0;
 
   /** With back-off. */
   get rto(): Duration {
     return Math.min(MAX_RTO, this.#rto * (1 << Math.min(this.backoff, 16))) as Duration;
+  }
+
+  /** The least of the last samples: the round trip as the path's queue makes it now, without what jitter adds. */
+  get recent(): Duration | undefined {
+    return this.#recent.length === 0 ? undefined : (Math.min(...this.#recent) as Duration);
   }
 
   /** `samplesPerRtt`: how many of these are expected in one round trip (RFC 7323 appendix G). */
@@ -35,6 +45,8 @@ export class RttEstimator {
     const r = Math.max(1, rtt);
     this.backoff = 0;
     if (this.minRtt === undefined || r < this.minRtt) this.minRtt = r as Duration;
+    this.#recent[this.#oldest] = r;
+    this.#oldest = (this.#oldest + 1) % RECENT_SAMPLES;
     if (this.srtt === undefined) {
       this.srtt = r as Duration;
       this.#rttvar = r / 2;
@@ -51,6 +63,8 @@ export class RttEstimator {
   pathChanged(): void {
     this.srtt = undefined;
     this.minRtt = undefined;
+    this.#recent.length = 0;
+    this.#oldest = 0;
   }
 
   /** RFC 6298 5.7: the handshake is over and its SYN had to be sent again. */

@@ -52,8 +52,8 @@ export class Outbox {
     return total;
   }
 
-  /** Fails everything that is left. */
-  fail(error: Error): void {
+  /** Answers everything that is left; null where the application itself has let go, as net.Socket does. */
+  fail(error: Error | null): void {
     this.#taken = 0;
     for (const { done } of this.#entries.splice(0)) done(error);
   }

@@ -9,7 +9,7 @@ import type { Address } from '../wire/address.ts';
 import type { Connection, Listener, TcpLayer, TcpOptions } from './api.ts';
 import { literal, notAnAddress, Socket, type SocketAddress, type SocketOptions } from './socket.ts';
 import { type SocketState, socketStateOf } from './socket-carried.ts';
-import { codedError, openError } from './socket-error.ts';
+import { checkedPort, codedError, openError } from './socket-error.ts';
 import { leaveOrphan } from './socket-orphan.ts';
 
 /** Takes over a socket with the state its application gave on the other node; a text refuses and says why. */
@@ -29,14 +29,17 @@ export interface ServerOptions
 export interface ServerListenOptions {
   /** Absent: any of our addresses. */
   readonly host?: string | Address;
-  /** 0: a free port. */
-  readonly port: number;
+  /** Default 0: a free port. */
+  readonly port?: number;
   readonly backlog?: number;
   /** Closes the server. */
   readonly signal?: AbortSignal;
   /** What net.Server has no name for. */
   readonly tcp?: TcpOptions;
 }
+
+/** As net.Server.listen() is called: options or a port, a host, a backlog, and the listener of 'listening' last. */
+export type ListenArguments = readonly (ServerListenOptions | number | string | (() => void) | null | undefined)[];
 
 export type SocketListener = (socket: Socket) => void;
 
@@ -64,11 +67,13 @@ export class Server extends EventEmitter {
     return this.#listener !== undefined;
   }
 
-  /** 'listening' or 'error' follows. */
-  listen(options: ServerListenOptions | number, callback?: () => void): this {
+  /** 'listening' or 'error' follows. `listen(options?, callback?)` or `listen(port?, host?, backlog?, callback?)`. */
+  listen(...args: ListenArguments): this {
     if (this.listening) throw codedError('Listen method has been called more than once', 'ERR_SERVER_ALREADY_LISTEN');
-    const wanted: ServerListenOptions = typeof options === 'number' ? { port: options } : options;
-    const error = this.#listen(wanted);
+    const wanted = listenOptionsOf(args);
+    const port = checkedPort(wanted.port ?? 0);
+    const callback = args.findLast((argument) => typeof argument === 'function');
+    const error = this.#listen({ ...wanted, port });
     if (error !== undefined) {
       process.nextTick(() => this.emit('error', error));
       return this;
@@ -104,6 +109,12 @@ export class Server extends EventEmitter {
   getConnections(callback: (error: Error | null, count: number) => void): this {
     process.nextTick(callback, null, this.#sockets.size);
     return this;
+  }
+
+  /** `await using server = ...`: closed, with all its connections ended. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (!this.listening) return;
+    await new Promise((resolve) => this.close(resolve));
   }
 
   ref(): this {
@@ -188,7 +199,7 @@ export class Server extends EventEmitter {
     return socket;
   }
 
-  #listen(options: ServerListenOptions): Error | undefined {
+  #listen(options: ServerListenOptions & { readonly port: number }): Error | undefined {
     const { host, port, backlog } = options;
     const address = host === undefined || host === '::' ? undefined : literal(host);
     if (host !== undefined && host !== '::' && address === undefined) return notAnAddress(host);
@@ -207,6 +218,17 @@ export class Server extends EventEmitter {
     this.#closing = false;
     process.nextTick(() => this.emit('close'));
   }
+}
+
+function listenOptionsOf(args: ListenArguments): ServerListenOptions {
+  const [first, host, ...rest] = args;
+  if (typeof first === 'object' && first !== null) return first;
+  const backlog = [host, ...rest].find((argument) => typeof argument === 'number');
+  return {
+    ...(typeof first === 'number' || typeof first === 'string' ? { port: checkedPort(first) } : {}),
+    ...(typeof host === 'string' ? { host } : {}),
+    ...(backlog === undefined ? {} : { backlog }),
+  };
 }
 
 /** A Server that listens at once: 'listening' or 'error' follows. */

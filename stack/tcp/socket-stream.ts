@@ -9,9 +9,10 @@ import { Duplex } from 'node:stream';
 import type { Clock } from '../core/time.ts';
 import type { Connection, ConnectionError, TcpState } from './api.ts';
 import { type Carried, ReadTail, type SocketState, stateInTime, waitingWrites } from './socket-carried.ts';
-import { codedError, connectionError, socketError } from './socket-error.ts';
+import { closedBeforeConnection, codedError, connectionError, socketError } from './socket-error.ts';
 import { leaveOrphan } from './socket-orphan.ts';
 import { type Done, Outbox } from './socket-outbox.ts';
+import { soon } from './socket-turn.ts';
 
 /** What one read takes from TCP at most. */
 const READ_CHUNK = 64 * 1024;
@@ -120,6 +121,7 @@ export class ConnectionStream extends Duplex {
   override _read(): void {
     this.#wantsData = true;
     this.#pull();
+    if (this.#closed?.error !== undefined) this.#schedule();
   }
 
   override _write(chunk: Uint8Array, _encoding: BufferEncoding, done: Done): void {
@@ -141,6 +143,7 @@ export class ConnectionStream extends Duplex {
   override _destroy(error: Error | null, done: Done): void {
     if (this.connection !== undefined) this.connection.events = {};
     if (this.#moving === 'no') this.#leave();
+    if (this.#moving !== 'gone') this.#outbox.fail(this.#connecting ? closedBeforeConnection() : error);
     done(error);
     process.nextTick(() => this.emit('close', error !== null));
   }
@@ -170,7 +173,7 @@ export class ConnectionStream extends Duplex {
   #schedule(): void {
     if (this.#scheduled) return;
     this.#scheduled = true;
-    process.nextTick(() => {
+    soon(() => {
       this.#scheduled = false;
       this.#settle();
     });
@@ -182,7 +185,7 @@ export class ConnectionStream extends Duplex {
     if (this.#connected) this.#onConnected();
     this.#flush();
     this.#pull();
-    if (this.#closed?.error !== undefined && !this.destroyed) this.#onError(this.#closed.error);
+    this.#tellError();
   }
 
   #onConnected(): void {
@@ -194,7 +197,23 @@ export class ConnectionStream extends Duplex {
     if (!this.destroyed && !this.isPaused()) this.read(0);
   }
 
+  /** What has arrived before a RST is read first; a reset after the peer's end is for the next write to find. */
+  #tellError(): void {
+    const error = this.#closed?.error;
+    if (error === undefined || this.destroyed) return;
+    if (this.#outbox.isEmpty && (this.#isResetAfterEnd || (this.connection?.readableBytes ?? 0) > 0)) return;
+    this.#onError(error);
+  }
+
+  get #isResetAfterEnd(): boolean {
+    return this.#closed?.error === 'reset' && this.#endPushed;
+  }
+
   #onError(error: ConnectionError): void {
+    if (this.#isResetAfterEnd) {
+      this.destroy(socketError('EPIPE', 'write'));
+      return;
+    }
     const remote = this.connection?.remote;
     const place = remote && this.#connecting ? { address: remote.address.toString(), port: remote.port } : undefined;
     this.destroy(connectionError(error, place));
@@ -203,7 +222,7 @@ export class ConnectionStream extends Duplex {
   /** Moves octets from TCP's receive buffer into the stream for as long as the stream wants them. */
   #pull(): void {
     const { connection } = this;
-    if (connection === undefined || this.#pulling) return;
+    if (connection === undefined || this.#connecting || this.#pulling) return; // no 'data' before 'connect'
     this.#pulling = true;
     while (this.#wantsData && this.#moving === 'no' && !this.destroyed) {
       const chunk = connection.read(this.clock.now(), READ_CHUNK);
@@ -237,6 +256,7 @@ export class ConnectionStream extends Duplex {
     if (connection === undefined || this.#connecting || this.#moving !== 'no') return;
     if (this.#closed !== undefined) {
       if (this.#closed.error === undefined) this.#outbox.fail(socketError('EPIPE', 'write'));
+      else if (!this.#outbox.isEmpty) this.#schedule(); // there is an error to tell
     } else if (this.#outbox.flush((bytes) => connection.write(this.clock.now(), bytes)) > 0) {
       this.onActivity();
     }
@@ -244,13 +264,13 @@ export class ConnectionStream extends Duplex {
     const done = this.#final;
     this.#final = undefined;
     connection.shutdown(this.clock.now());
-    done();
+    process.nextTick(done); // as with net.Socket, a write after the end still comes before the 'finish'
   }
 
   /** The application is through with the connection. */
   #leave(): void {
     if (this.connection === undefined || this.#closed !== undefined) return;
-    leaveOrphan(this.clock, this.connection, this.#connecting || this.resetOnDestroy);
+    leaveOrphan(this.clock, this.connection, this.connection.state === 'SYN-SENT' || this.resetOnDestroy);
   }
 
   // --- moving to another node -----------------------------------------------------------------------------

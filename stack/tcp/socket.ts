@@ -5,9 +5,9 @@
 import { addAbortSignal } from 'node:stream';
 import { type Clock, milliseconds, ZERO } from '../core/time.ts';
 import { type Address, address } from '../wire/address.ts';
-import type { Connection, TcpLayer, TcpOptions } from './api.ts';
+import type { Connection, Endpoint, TcpLayer, TcpOptions } from './api.ts';
 import type { Carried } from './socket-carried.ts';
-import { codedError, openError } from './socket-error.ts';
+import { checkedPort, checkedTimeout, codedError, openError } from './socket-error.ts';
 import { IdleTimer } from './socket-idle-timer.ts';
 import { ConnectionStream, type StreamOptions } from './socket-stream.ts';
 
@@ -46,6 +46,8 @@ export class Socket extends ConnectionStream {
   /** Milliseconds of setTimeout(). */
   timeout = 0;
   readonly #idle = new IdleTimer(() => this.emit('timeout'));
+  /** The peer, once the application has asked for it: as with net.Socket it can then be asked after the end too. */
+  #peer: Endpoint | undefined;
 
   /** For connections from elsewhere; programs use connectSocket() or a Server. */
   constructor(clock: Clock, connection: Connection | undefined, options: SocketOptions = {}) {
@@ -61,9 +63,9 @@ export class Socket extends ConnectionStream {
     return new Socket(clock, connection, { ...options, carried });
   }
 
-  /** No connection yet. */
+  /** No connection yet, or no more. */
   get pending(): boolean {
-    return this.connection === undefined || this.connecting;
+    return this.#open === undefined;
   }
 
   get readyState(): 'opening' | 'open' | 'readOnly' | 'writeOnly' | 'closed' {
@@ -73,15 +75,15 @@ export class Socket extends ConnectionStream {
   }
 
   get remoteAddress(): string | undefined {
-    return this.#open?.remote.address.toString();
+    return this.#remote?.address.toString();
   }
 
   get remotePort(): number | undefined {
-    return this.#open?.remote.port;
+    return this.#remote?.port;
   }
 
   get remoteFamily(): 'IPv6' | undefined {
-    return this.#open && 'IPv6';
+    return this.#remote && 'IPv6';
   }
 
   get localAddress(): string | undefined {
@@ -125,8 +127,8 @@ export class Socket extends ConnectionStream {
 
   /** 'timeout' after so many milliseconds in which nothing was read or written; 0: never. */
   setTimeout(timeout: number, callback?: () => void): this {
-    this.timeout = timeout;
-    this.#idle.set(timeout);
+    this.timeout = checkedTimeout(timeout);
+    this.#idle.set(this.timeout);
     if (callback !== undefined) {
       if (timeout > 0) this.once('timeout', callback);
       else this.off('timeout', callback);
@@ -149,9 +151,10 @@ export class Socket extends ConnectionStream {
     else this.once('finish', () => this.destroy());
   }
 
-  /** Ends with RST instead of FIN. */
+  /** Ends with RST instead of FIN; where the connection is not there yet, as soon as it is. */
   resetAndDestroy(): this {
     if (this.connection === undefined) return this.destroy(codedError('Socket is closed', 'ERR_SOCKET_CLOSED'));
+    if (this.connecting) return this.once('connect', () => this.resetAndDestroy());
     this.resetOnDestroy = true;
     return this.destroy();
   }
@@ -165,14 +168,20 @@ export class Socket extends ConnectionStream {
     this.#idle.refresh();
   }
 
+  get #remote(): Endpoint | undefined {
+    this.#peer ??= this.#open?.remote;
+    return this.#peer;
+  }
+
   /** The connection, once there is a peer and for as long as there is this end. */
   get #open(): Connection | undefined {
     return this.connecting || this.destroyed ? undefined : this.connection;
   }
 }
 
-/** Opens a connection: 'connect' or 'error' follow. Nothing is thrown, as with net.connect(). */
+/** Opens a connection: 'connect' or 'error' follow. As with net.connect() only what is no port at all is thrown. */
 export function connectSocket(tcp: TcpLayer, clock: Clock, options: SocketConnectOptions): Socket {
+  const port = checkedPort(options.port);
   const remote = literal(options.host);
   const local = options.localAddress === undefined ? undefined : literal(options.localAddress);
   if (remote === undefined || (local === undefined && options.localAddress !== undefined)) {
@@ -183,11 +192,13 @@ export function connectSocket(tcp: TcpLayer, clock: Clock, options: SocketConnec
     ...(options.noDelay === undefined ? {} : { noDelay: options.noDelay }),
     ...(options.localPort === undefined ? {} : { localPort: options.localPort }),
     ...(local === undefined ? {} : { localAddress: local }),
-    remote: { address: remote, port: options.port },
+    remote: { address: remote, port },
   });
+  if (connection === 'address-not-available' && local !== undefined) {
+    return failedSocket(clock, openError(connection, 'bind', { address: local.toString() }), options);
+  }
   if (typeof connection === 'string') {
-    const place = { address: remote.toString(), port: options.port };
-    return failedSocket(clock, openError(connection, 'connect', place), options);
+    return failedSocket(clock, openError(connection, 'connect', { address: remote.toString(), port }), options);
   }
   const socket = new Socket(clock, connection, { ...options, connecting: true });
   if (options.timeout !== undefined) socket.setTimeout(options.timeout);

@@ -332,17 +332,17 @@ describe('tailOf: when the last packet sent will have arrived', () => {
 
   test('the latency, and the longest queue that the round trips of the connections show', () => {
     expect(tailOf(latency, [])).toBe(milliseconds(20));
-    expect(tailOf(latency, [{ srtt: milliseconds(40) }])).toBe(milliseconds(20));
-    const rtts = [{ srtt: milliseconds(70) }, { srtt: undefined }, { srtt: milliseconds(55) }];
+    expect(tailOf(latency, [{ recentRtt: milliseconds(40) }])).toBe(milliseconds(20));
+    const rtts = [{ recentRtt: milliseconds(70) }, { recentRtt: undefined }, { recentRtt: milliseconds(55) }];
     expect(tailOf(latency, rtts)).toBe(milliseconds(50));
   });
 
   test('nothing measured: no tail; a round trip below twice the latency: no negative queue', () => {
-    expect(tailOf(undefined, [{ srtt: milliseconds(70) }])).toBe(0);
-    expect(tailOf(latency, [{ srtt: milliseconds(30) }])).toBe(milliseconds(20));
+    expect(tailOf(undefined, [{ recentRtt: milliseconds(70) }])).toBe(0);
+    expect(tailOf(latency, [{ recentRtt: milliseconds(30) }])).toBe(milliseconds(20));
   });
 
   test('whole microseconds, as STATE carries them', () => {
-    expect(tailOf(166.5 as Duration, [{ srtt: 1000.25 as Duration }])).toBe(834);
+    expect(tailOf(166.5 as Duration, [{ recentRtt: 1000.25 as Duration }])).toBe(834);
   });
 });

@@ -1,38 +1,21 @@
 // The lab as a user has it: `homeport lab up --detach`, `lab exec`, `lab down`, in real namespaces, with packets
 // of the Linux kernel through the router's process.
 
-import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readPcapng } from '../../stack/wire/pcapng.ts';
-import { homeportScript, startTime } from '../../tools/self.ts';
-import { type CommandResult, requireOrSkip } from './support.ts';
+import { startTime } from '../../tools/self.ts';
+import { Homeport } from './homeport.ts';
+import { eventually, requireOrSkip } from './support.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'homeport-lab-'));
 const PCAP = join(directory, 'lab.pcapng');
 const TIMEOUT_MS = 20_000;
 
-function homeport(...args: readonly string[]): Promise<CommandResult> {
-  const env = { ...process.env, XDG_RUNTIME_DIR: directory };
-  const child = spawn(process.execPath, [homeportScript(), ...args], {
-    env,
-    timeout: TIMEOUT_MS,
-    killSignal: 'SIGKILL',
-  });
-  const written = { stdout: '', stderr: '' };
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
-    written.stdout += text;
-  });
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
-    written.stderr += text;
-  });
-  return new Promise((resolve) => {
-    child.once('close', (status) => resolve({ status: status ?? undefined, ...written }));
-  });
-}
-
+const command = new Homeport(directory);
+const homeport = (...args: readonly string[]) => command.run(...args);
 const inSite = (site: string, ...command: readonly string[]) => homeport('lab', 'exec', site, '--', ...command);
 
 /** Round trips in milliseconds that ping reports. */
@@ -136,10 +119,9 @@ describe.skipIf(!requireOrSkip('tun', 'ping'))('the lab', () => {
 describe.skipIf(!requireOrSkip('tun'))('a lab in the foreground', () => {
   test('ends with the process that holds it, whatever ended that', async () => {
     const own = mkdtempSync(join(tmpdir(), 'homeport-lab-'));
-    const env = { ...process.env, XDG_RUNTIME_DIR: own };
-    const child = spawn(process.execPath, [homeportScript(), 'lab', 'up', '--json'], { env, timeout: TIMEOUT_MS });
-    const first = await new Promise<string>((resolve) => child.stdout.setEncoding('utf8').once('data', resolve));
-    const { pid } = JSON.parse(first);
+    const { child, written } = new Homeport(own).start('lab', 'up', '--json');
+    await eventually('the lab is up', () => written.stdout.includes('\n'));
+    const { pid } = JSON.parse(written.stdout);
     const started = startTime(pid);
     expect(started).toBeTypeOf('number');
     child.kill('SIGKILL');

@@ -201,7 +201,7 @@ describe('freeze, collect, release', () => {
   test('the tail is what mobility measured, and the queue that the connections see', () => {
     const { world, tcp, side, mobile } = setup();
     mobile.latency = milliseconds(20);
-    for (const connection of tcp.clients) connection.info = { ...connection.info, srtt: milliseconds(65) };
+    for (const connection of tcp.clients) connection.info = { ...connection.info, recentRtt: milliseconds(65) };
     side.freeze(world.now);
     expect(side.tail()).toBe(milliseconds(45));
   });

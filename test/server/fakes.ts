@@ -30,6 +30,7 @@ export { World } from '../handoff/recorders.ts';
 const INFO: ConnectionInfo = {
   srtt: milliseconds(22),
   minRtt: milliseconds(20),
+  recentRtt: milliseconds(22),
   rto: seconds(1),
   cwnd: 14_000,
   ssthresh: 1_000_000,

@@ -92,10 +92,8 @@ describe.each(presets)('%s', (preset) => {
     world.runUntil(() => box.report !== undefined, after(world.now, LIMIT));
     expect(box.report?.outcome).toEqual({ ok: true });
     expect(world.a.host.tcp.connectionsBetween(world.a.member.mobile.homeAddress, world.c.careOf)).toEqual([]);
-    world.runUntil(
-      () => downloads.every(({ progress }) => progress.closed) && halfClosed.progress.received >= SIZE,
-      after(world.now, LIMIT),
-    );
+    const over = () => downloads.every(({ progress }) => progress.closed) && halfClosed.progress.received >= SIZE;
+    world.runUntil(over, after(world.now, LIMIT));
     for (const { progress } of [...downloads, halfClosed]) {
       expect(progress).toMatchObject({ received: SIZE, wrongAt: -1 });
     }

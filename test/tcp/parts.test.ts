@@ -201,6 +201,20 @@ describe('RttEstimator', () => {
     expect(rtt.minRtt).toBe(milliseconds(400));
   });
 
+  test('the recent round trip is the least of the last eight samples, of this path alone', () => {
+    const rtt = new RttEstimator();
+    expect(rtt.recent).toBeUndefined();
+    rtt.sample(milliseconds(30));
+    for (let i = 0; i < 7; i++) rtt.sample(milliseconds(50 + i));
+    expect(rtt.recent).toBe(milliseconds(30));
+    rtt.sample(milliseconds(90));
+    expect(rtt.recent).toBe(milliseconds(50));
+    rtt.pathChanged();
+    expect(rtt.recent).toBeUndefined();
+    rtt.sample(milliseconds(70));
+    expect(rtt.recent).toBe(milliseconds(70));
+  });
+
   test('RFC 6298 2.4 and 2.5: bounded below and above', () => {
     const rtt = new RttEstimator();
     for (let i = 0; i < 100; i++) rtt.sample(milliseconds(1));

@@ -3,8 +3,9 @@
 import { expect, test } from 'vitest';
 import { microseconds } from '../../stack/core/time.ts';
 import { planHandoffs } from '../../tools/demo/plan.ts';
-import { type DemoFigures, describeFigures, problemsOf } from '../../tools/demo/verdict.ts';
+import { type DemoFigures, problemsOf } from '../../tools/demo/verdict.ts';
 import { checkWire } from '../../tools/demo/wire-check.ts';
+import { describeFigures, describePlan } from '../../tools/demo/words.ts';
 import { createTopology } from '../../tools/lab/topology.ts';
 import { CLIENT, CLIENT_PORT, CONTACT, NODE_A, NODE_B, SyntheticCapture } from './synthetic-capture.ts';
 
@@ -31,6 +32,13 @@ test('unequal latencies: the general formula', () => {
   });
   // Lss + Lsc_a - Lsc_d, to b and back to a.
   expect(planHandoffs({ topology, presets: ['fast', 'fast'] }).map((h) => h.formulaMs)).toEqual([25, 0]);
+});
+
+test('what is going to happen is said before it does', () => {
+  const topology = createTopology();
+  const said = describePlan({ topology, presets: ['fast', 'classic'], size: 2 ** 20, file: undefined, out: '' });
+  expect(said).toContain('c downloads 1.0 MiB from the contact address 2001:db8:100::1. Node a serves it at first;');
+  expect(said).toMatch(/at 67 % +b to a +classic +3 Lss \+ .* = 150\.00 ms/);
 });
 
 test('RST and SYN of the connection are counted, those of others are not', () => {

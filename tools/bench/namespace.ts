@@ -11,8 +11,8 @@ export const ipIn = (netns: string, ...args: readonly string[]): string =>
   execFileSync('ip', ['-6', '-n', netns, ...args], { encoding: 'utf8', stdio: 'pipe' });
 
 /** Sets files under /proc/sys/net/, which are a namespace's own. */
-export function sysctlIn(netns: string, settings: Readonly<Record<string, number>>): void {
-  const lines = Object.entries(settings).map(([name, value]) => `echo ${value} > /proc/sys/net/${name}`);
+export function sysctlIn(netns: string, settings: Readonly<Record<string, number | string>>): void {
+  const lines = Object.entries(settings).map(([name, value]) => `echo "${value}" > /proc/sys/net/${name}`);
   execFileSync('nsenter', [`--net=${pathOf(netns)}`, 'sh', '-c', lines.join(' && ')], { stdio: 'pipe' });
 }
 

@@ -2,7 +2,7 @@
 // device, or with the lab's router and its faults in between. What they say to each other is in transfer.ts.
 
 import { TimerQueue } from '../../stack/core/timer-queue.ts';
-import type { LinkStatistics } from '../../stack/device/fault.ts';
+import type { Link, LinkStatistics } from '../../stack/device/fault.ts';
 import { type Address, address } from '../../stack/wire/address.ts';
 import { MonotonicClock } from '../../tun/clock.ts';
 import { TimerDriver } from '../../tun/timer-driver.ts';
@@ -29,7 +29,7 @@ export interface Scene {
   close(): void;
 }
 
-export type SceneOptions = Pick<LiveHostOptions, 'offloads' | 'mtu' | 'pcap' | 'observer'>;
+export type SceneOptions = Pick<LiveHostOptions, 'offloads' | 'mtu' | 'pcap' | 'observer' | 'trace'>;
 
 const DIRECT_STACK = address('2001:db8:1::1');
 const DIRECT_KERNEL = address('2001:db8:1::fe');
@@ -57,6 +57,8 @@ export interface WanScene extends Scene {
   readonly description: string;
   /** What the router did to the packets on their way. */
   readonly statistics: { readonly toKernel: LinkStatistics; readonly toStack: LinkStatistics };
+  /** The two directions of the path, to change their conditions under way. */
+  readonly links: { readonly toKernel: Link; readonly toStack: Link };
 }
 
 export interface WanOptions extends SceneOptions {
@@ -82,19 +84,21 @@ export function wanScene(near: string, far: string, options: WanOptions): WanSce
   sysctlIn(near, { 'ipv6/conf/all/forwarding': 1 });
   for (const netns of [near, far]) ipIn(netns, 'route', 'add', '::/0', 'dev', WAN_DEVICE);
   ipIn(far, 'address', 'add', `${kernelSite.kernel}/128`, 'dev', WAN_DEVICE, 'nodad');
-  const stack = new LiveHost({ ...rest, device: NODE_DEVICE, netns: near, addresses: [stackSite.node] });
-  const statistics = (from: string, to: string): LinkStatistics => {
+  const linkBetween = (from: string, to: string): Link => {
     const link = router.link(from, to);
     if (link === undefined) throw new Error(`no link from ${from} to ${to}`);
-    return link.statistics;
+    return link;
   };
+  const links = { toKernel: linkBetween('a', 'c'), toStack: linkBetween('c', 'a') };
+  const stack = new LiveHost({ ...rest, device: NODE_DEVICE, netns: near, addresses: [stackSite.node] });
   return {
     stack,
     stackAddress: stackSite.node,
     kernelAddress: kernelSite.kernel,
     kernelNetns: far,
     description: describePaths(topology).join('; '),
-    statistics: { toKernel: statistics('a', 'c'), toStack: statistics('c', 'a') },
+    statistics: { toKernel: links.toKernel.statistics, toStack: links.toStack.statistics },
+    links,
     close: () => {
       stack.close();
       driver.close();

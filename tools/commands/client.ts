@@ -28,7 +28,8 @@ export function addClient(program: Command, terminal: Terminal): void {
         .makeOptionMandatory(),
     )
     .option('--output <file>', 'where the file goes (default: nowhere; only its hash is taken)')
-    .option('--timeline <file>', 'draw the download as an SVG picture (needs --pcap)');
+    .option('--timeline <file>', 'draw the download as an SVG picture (needs --pcap)')
+    .addHelpText('after', "\nExample: homeport lab exec c -- homeport client get 'http://[2001:db8:100::1]/file'");
   addRoleOptions(get).action(async (target: Target, flags: GetFlags) => {
     if (flags.timeline !== undefined && flags.pcap === undefined) {
       throw new UserError('--timeline is drawn from the capture: give --pcap FILE too');

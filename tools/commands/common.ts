@@ -1,8 +1,8 @@
 // Options that several commands have, and checks of what they name before anything starts.
 
-import { readFileSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, statSync } from 'node:fs';
 import { access, constants } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import { fromHex } from '../../stack/core/bytes.ts';
 import { type Address, Prefix, readAddress } from '../../stack/wire/address.ts';
@@ -101,6 +101,16 @@ export async function checkWritable(path: string | undefined): Promise<void> {
   } catch {
     throw new UserError(`${path}: cannot be written (no directory ${directory}, or no permission)`);
   }
+}
+
+/** A directory that files are to be written into later, with those above it. */
+export async function makeDirectory(path: string): Promise<void> {
+  // Not mkdirSync's `recursive`: under /proc, where nobody can make one, that of Node 20 never ends.
+  const missing: string[] = [];
+  for (let at = resolve(path); !existsSync(at); at = dirname(at)) missing.unshift(at);
+  for (const directory of missing) mkdirSync(directory);
+  checkDirectory(path);
+  await access(path, constants.W_OK);
 }
 
 const MIN_KEY_OCTETS = 16;

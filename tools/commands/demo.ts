@@ -5,18 +5,18 @@ import { spawn } from 'node:child_process';
 import { resolve } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { isPresetName, PRESETS, type PresetName } from '../../stack/handoff/strategy.ts';
-import { planHandoffs } from '../demo/plan.ts';
 import { runDemo } from '../demo/run.ts';
-import { describeFigures, problemsOf } from '../demo/verdict.ts';
+import { problemsOf } from '../demo/verdict.ts';
+import { describeFigures, describePlan, describeSuccess } from '../demo/words.ts';
 import { Exit } from '../errors.ts';
 import { labEnvironment } from '../lab/furnish.ts';
 import { checkNamespaces, unshareArguments } from '../lab/namespaces.ts';
 import { addLabOptions, flagsOfTopology, type LabFlags, topologyFromFlags } from '../lab/options.ts';
-import { describePaths, type Topology } from '../lab/topology.ts';
+import type { Topology } from '../lab/topology.ts';
 import { Output, type Terminal } from '../output.ts';
 import { childOf, homeportCommand, stopSignal } from '../self.ts';
 import { sizeValue } from '../values.ts';
-import { addJson, type CommonFlags, checkFile, checkTun } from './common.ts';
+import { addJson, type CommonFlags, checkFile, checkTun, makeDirectory } from './common.ts';
 
 interface DemoFlags extends LabFlags, CommonFlags {
   readonly size: number;
@@ -31,16 +31,34 @@ const DEFAULT_PRESETS: readonly PresetName[] = ['prefetched', 'fast'];
 /** More handoffs than this in one download are no demonstration. */
 const MAX_HANDOFFS = 20;
 
+const HELP = `
+It builds the lab of 'homeport lab up', starts the roles in it as anybody would by hand, and checks what they did.
+
+Examples: homeport demo --preset classic,fast
+          homeport demo --delay a-b=40ms --rate c-a=20mbit --size 16MiB`;
+
 export function addDemo(program: Command, terminal: Terminal): void {
   const command = program
     .command('demo')
     .description('Download a file from a server that moves to another node and back while it sends.')
-    .option('--size <size>', 'size of the file, made from the seed', sizeValue, DEFAULT_SIZE)
+    .addOption(
+      new Option('--size <size>', 'size of the file, made from the seed')
+        .argParser(sizeValue)
+        .default(DEFAULT_SIZE, '64MiB'),
+    )
     .option('--file <file>', 'download this file in its place')
-    .option('--preset <presets>', 'of each handoff, with commas between', presetsValue, DEFAULT_PRESETS)
+    .addOption(
+      new Option(
+        '--preset <presets>',
+        `how each handoff is done, with commas between: ${Object.keys(PRESETS).join(', ')}`,
+      )
+        .argParser(presetsValue)
+        .default(DEFAULT_PRESETS, DEFAULT_PRESETS.join(',')),
+    )
     .option('--out <directory>', 'where captures and picture go', 'captures/out')
-    .addOption(new Option('--inside').hideHelp());
-  addJson(addLabOptions(command)).action(async (flags: DemoFlags) => {
+    .addOption(new Option('--inside').hideHelp())
+    .addHelpText('after', HELP);
+  addLabOptions(addJson(command)).action(async (flags: DemoFlags) => {
     const topology = topologyFromFlags(flags);
     if (flags.inside === true) await inside(topology, flags, terminal);
     else await outside(topology, flags);
@@ -51,6 +69,7 @@ async function outside(topology: Topology, flags: DemoFlags): Promise<void> {
   if (flags.file !== undefined) checkFile(flags.file);
   await checkTun();
   checkNamespaces();
+  await makeDirectory(flags.out);
   const args = [
     ...['demo', '--inside', '--out', resolve(flags.out), '--preset', flags.preset.join(',')],
     ...(flags.file === undefined ? ['--size', String(flags.size)] : ['--file', resolve(flags.file)]),
@@ -75,10 +94,7 @@ async function outside(topology: Topology, flags: DemoFlags): Promise<void> {
 async function inside(topology: Topology, flags: DemoFlags, terminal: Terminal): Promise<void> {
   const output = new Output(terminal, flags);
   const options = { topology, file: flags.file, size: flags.size, presets: flags.preset, out: flags.out };
-  for (const line of describePaths(topology)) output.say(`  ${line}`);
-  for (const { from, to, preset, formula, formulaMs } of planHandoffs(options)) {
-    output.say(`  handoff from ${from} to ${to}: ${preset}, ${formula} = ${formulaMs} ms`);
-  }
+  output.say(describePlan(options));
   process.stdin.on('end', () => process.exit(1)).resume();
   void stopSignal().then(() => process.exit(1)); // the namespaces end with this process, and all that runs in them
   const figures = await runDemo(options, output);
@@ -86,6 +102,7 @@ async function inside(topology: Topology, flags: DemoFlags, terminal: Terminal):
   const { names, ...plain } = figures;
   const event = { ok: problems.length === 0, problems, ...plain, nodes: Object.fromEntries(names) };
   output.event('result', event, `\n${describeFigures(figures)}\n`);
+  if (problems.length === 0) output.say(describeSuccess(figures));
   for (const problem of problems) output.warn(problem);
   process.stdin.destroy();
   if (problems.length > 0) throw new Exit(1);

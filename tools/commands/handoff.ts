@@ -30,9 +30,14 @@ export function addHandoff(program: Command, terminal: Terminal): void {
     .description('Hand a client, with all its connections, to another server node.')
     .requiredOption('--client <address>', 'the client', addressValue)
     .requiredOption('--to <node>', 'the node that takes it over', nameValue)
-    .option('--from <node>', 'the node that has it (default: the nodes of this machine are asked)', nameValue)
+    .option(
+      '--from <node>',
+      'the node that has it (default: the nodes of this machine and of your lab are asked)',
+      nameValue,
+    )
     .addOption(new Option('--preset <preset>', "how (default: the node's own)").choices(Object.keys(PRESETS)))
-    .option('--admin <socket>', 'admin socket of the node that has it');
+    .option('--admin <socket>', 'admin socket of the node that has it')
+    .addHelpText('after', '\nExample: homeport handoff --client 2001:db8:c::1 --to b --preset classic');
   addJson(handoff).action(async (flags: HandoffFlags) => {
     const { client, to, preset } = flags;
     const socket = flags.admin ?? (flags.from === undefined ? await socketOf(client) : socketOfNode(flags.from));

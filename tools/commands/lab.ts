@@ -52,7 +52,7 @@ function addUp(lab: Command, terminal: Terminal): void {
     .description('Build the lab and keep it until Ctrl-C or `homeport lab down`.')
     .option('--detach', 'go on in the background')
     .option('--pcap <file>', 'write all packets to this pcapng file, an interface a site');
-  addJson(addLabOptions(up)).action(async (flags: UpFlags) => {
+  addLabOptions(addJson(up)).action(async (flags: UpFlags) => {
     const topology = topologyFromFlags(flags);
     const pcap = flags.pcap === undefined ? undefined : resolve(flags.pcap);
     await checkWritable(pcap);
@@ -90,14 +90,14 @@ Examples: homeport lab exec a -- homeport server --serve DIR
 /** Not for people: what `lab up` and `demo` start inside the namespaces. */
 function addInside(lab: Command, terminal: Terminal): void {
   const inside = lab.command('inside', { hidden: true }).option('--detached').option('--pcap <file>');
-  addJson(addLabOptions(inside)).action(async (flags: InsideFlags) => {
+  addLabOptions(addJson(inside)).action(async (flags: InsideFlags) => {
     const topology = topologyFromFlags(flags);
     buildNamespaces(topology);
     furnishLab(topology);
     await router(terminal, { ...flags, json: true });
   });
   const alone = lab.command('router', { hidden: true }).option('--detached').option('--pcap <file>');
-  addJson(addLabOptions(alone)).action((flags: InsideFlags) => router(terminal, flags));
+  addLabOptions(addJson(alone)).action((flags: InsideFlags) => router(terminal, flags));
 }
 
 async function router(terminal: Terminal, flags: InsideFlags): Promise<void> {

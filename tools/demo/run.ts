@@ -13,20 +13,19 @@ import { CLIENT_SITE, CONTACT_ADDRESS, HOME_SITE, SERVER_SITES, siteNamed } from
 import type { Output } from '../output.ts';
 import { adminSocket, callAdmin } from '../roles/admin.ts';
 import { drawFrom, type GetResult } from '../roles/client.ts';
-import type { Group } from '../roles/group.ts';
 import { sha256OfFile, writeSeededFile } from '../seeded-file.ts';
 import {
   clientArguments,
   type DemoFiles,
   type DemoOptions,
-  FIRST_SERVER,
   homeAgentArguments,
   type PlannedHandoff,
   planHandoffs,
   serverArguments,
 } from './plan.ts';
-import { type RoleEvent, type RoleOptions, type RoleProcess, Roles } from './role-process.ts';
+import { type RoleOptions, type RoleProcess, Roles } from './role-process.ts';
 import type { DemoFigures, HandoffResult } from './verdict.ts';
+import { WatchedDownload } from './watched-download.ts';
 import { checkWire } from './wire-check.ts';
 
 const HANDOFF_MS = 60_000;
@@ -40,22 +39,6 @@ export async function runDemo(options: DemoOptions, output: Output): Promise<Dem
     await roles.stop();
     rmSync(work, { recursive: true, force: true });
   }
-}
-
-/** A handoff that is not done so long after the download has ended never will be. */
-const AFTERWARDS_MS = 3_000;
-
-async function inTime<T>(handoff: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new UserError('a handoff was not done when the download ended')), AFTERWARDS_MS);
-  });
-  return Promise.race([handoff, late]).finally(() => clearTimeout(timer));
-}
-
-/** What a handoff came to, as the donor tells it. */
-interface Asked extends PlannedHandoff {
-  readonly tookMs: number | undefined;
 }
 
 class Demo {
@@ -79,16 +62,16 @@ class Demo {
     const { topology, out } = this.#options;
     mkdirSync(out, { recursive: true });
     const { file, sha256 } = await this.#original();
-    this.#output.say('Building the lab and starting its roles ...');
     buildNamespaces(topology);
     const group = furnishLab(topology);
     const router = await this.#startRouter();
     const servers = await this.#startServers();
-    const { result, asked } = await this.#download(file, servers);
+    const names = new Map(group.members.map(({ name, careOf }) => [careOf.toString(), name]));
+    const { result, tookMs } = await this.#download(file, servers, names);
     const receivedSha256 = await sha256OfFile(this.#files.received);
     await this.#roles.stop(); // captures are whole when their writers have ended
     const { links } = await router.event('router');
-    return { ...this.#figures(file, sha256, receivedSha256, result, asked, group), links };
+    return { ...this.#figures(file, sha256, receivedSha256, result, tookMs, names), links };
   }
 
   /** The file that is served, and what it is hashed to. */
@@ -128,46 +111,29 @@ class Demo {
   async #download(
     file: string,
     servers: ReadonlyMap<string, RoleProcess>,
-  ): Promise<{ result: GetResult; asked: Asked[] }> {
-    const waiting = planHandoffs(this.#options);
-    const asked: Promise<Asked>[] = [];
-    let serving: string = FIRST_SERVER;
-    let progress: ReturnType<Output['progress']> | undefined;
-    const onEvent = (event: RoleEvent): void => {
-      const { done, total } = event;
-      if (event.event !== 'progress' || typeof done !== 'number' || typeof total !== 'number') return;
-      progress ??= this.#output.progress('download', total);
-      progress.update(done, `from ${serving}`);
-      const [next] = waiting;
-      if (next === undefined || done < next.share * total) return;
-      waiting.shift();
-      const before = asked.at(-1) ?? Promise.resolve();
-      const handoff = before.then(() => this.#handOff(next, servers));
-      handoff.then(
-        () => {
-          serving = next.to;
-        },
-        () => {},
-      );
-      asked.push(handoff);
-    };
-    const client = this.#start('client', CLIENT_SITE, clientArguments(this.#files, file), onEvent);
-    const result = (await client.event('done').finally(() => progress?.finish())) as unknown as GetResult;
-    const failed = (error: unknown): undefined =>
-      void this.#output.warn(error instanceof Error ? error.message : String(error));
-    const done = await Promise.all(asked.map((handoff) => inTime(handoff).catch(failed)));
-    return { result, asked: done.filter((handoff) => handoff !== undefined) };
+    names: ReadonlyMap<string, string>,
+  ): Promise<{ result: GetResult; tookMs: readonly (number | undefined)[] }> {
+    const watched = new WatchedDownload({
+      output: this.#output,
+      plan: planHandoffs(this.#options),
+      client: CLIENT_SITE,
+      names,
+      handOff: (plan) => this.#handOff(plan, servers),
+    });
+    const client = this.#start('client', CLIENT_SITE, clientArguments(this.#files, file), watched.onEvent);
+    const result = (await client.event('done').finally(() => watched.finish())) as unknown as GetResult;
+    return { result, tookMs: await watched.handoffs() };
   }
 
   /** Through the admin socket of the node that has the client, once its binding is there. */
-  async #handOff(plan: PlannedHandoff, servers: ReadonlyMap<string, RoleProcess>): Promise<Asked> {
+  async #handOff(plan: PlannedHandoff, servers: ReadonlyMap<string, RoleProcess>): Promise<number | undefined> {
     const client = siteNamed(this.#options.topology, CLIENT_SITE).node.toString();
     const donor = servers.get(plan.from);
     if (donor === undefined) throw new UserError(`no server ${plan.from}`);
     await donor.event('bound', (event) => event.client === client);
     const request = { request: 'handoff', client, to: plan.to, preset: plan.preset };
     const report = await callAdmin(adminSocket(plan.from), request, HANDOFF_MS);
-    return { ...plan, tookMs: typeof report.tookMs === 'number' ? report.tookMs : undefined };
+    return typeof report.tookMs === 'number' ? report.tookMs : undefined;
   }
 
   #figures(
@@ -175,15 +141,14 @@ class Demo {
     expectedSha256: string,
     receivedSha256: string,
     download: GetResult,
-    asked: readonly Asked[],
-    group: Group,
+    tookMs: readonly (number | undefined)[],
+    names: ReadonlyMap<string, string>,
   ): Omit<DemoFigures, 'links'> {
     const { topology, out } = this.#options;
-    const names = new Map(group.members.map(({ name, careOf }) => [careOf.toString(), name]));
     const handoffs = planHandoffs(this.#options).map((plan, i): HandoffResult => {
       const seen = download.handoffs[i];
       const expected = names.get(seen?.from ?? '') === plan.from && names.get(seen?.to ?? '') === plan.to;
-      return { ...plan, tookMs: asked[i]?.tookMs, handoffMs: expected ? seen?.handoffMs : undefined };
+      return { ...plan, tookMs: tookMs[i], handoffMs: expected ? seen?.handoffMs : undefined };
     });
     const client = siteNamed(topology, CLIENT_SITE).node;
     const wire = checkWire(readFileSync(this.#files.captureOf('lab')), client, CONTACT_ADDRESS);

@@ -1,6 +1,5 @@
-// The figures of a demo run, what they have to be, and how they are printed.
+// The figures of a demo run, and what they have to be.
 
-import { octets, table } from '../output.ts';
 import type { GetResult } from '../roles/client.ts';
 import type { PlannedHandoff } from './plan.ts';
 import type { WireFigures } from './wire-check.ts';
@@ -42,35 +41,4 @@ export function problemsOf(figures: DemoFigures): string[] {
   if (wire.syns !== 1) problems.push(`${wire.syns} SYNs of the client in place of one`);
   if (wire.malformed !== undefined) problems.push(`the capture of the lab is damaged: ${wire.malformed}`);
   return problems;
-}
-
-export function describeFigures(figures: DemoFigures): string {
-  const { download, handoffs, wire, names, expectedSha256 } = figures;
-  const agrees = figures.receivedSha256 === expectedSha256 && download.sha256 === expectedSha256;
-  const rate = octets(download.bytes / Math.max(0.001, download.durationMs / 1000));
-  const sources = download.sources.map(({ source, octets: n, segments }) => {
-    const name = names.get(source);
-    return [name === undefined ? source : `${name} (${source})`, octets(n), String(segments)];
-  });
-  const times = handoffs.map((h) => [
-    `${h.from} to ${h.to}`,
-    h.preset,
-    h.handoffMs === undefined ? 'did not happen' : `${h.handoffMs.toFixed(2)} ms`,
-    `${h.formula} = ${h.formulaMs.toFixed(2)} ms`,
-  ]);
-  return [
-    `${figures.file}: ${octets(download.bytes)} in ${(download.durationMs / 1000).toFixed(2)} s (${rate}/s)`,
-    `  SHA-256 of the original  ${expectedSha256}`,
-    `  SHA-256 of what arrived  ${figures.receivedSha256}  ${agrees ? 'equal' : 'DIFFERENT'}`,
-    '',
-    table([['came from', 'octets', 'segments'], ...sources]),
-    '',
-    table([['handoff', 'preset', 'handoff time', 'formula'], ...times]),
-    '',
-    `  longest stall of the application: ${download.longestStallMs.toFixed(1)} ms`,
-    `  RST: ${wire.resets}, SYN of the client: ${wire.syns}, in ${wire.packets} packets of the lab's capture`,
-    '',
-    `  ${figures.timeline}`,
-    ...figures.captures.map((file) => `  ${file}`),
-  ].join('\n');
 }

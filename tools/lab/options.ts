@@ -28,9 +28,10 @@ const MAX_SEED = Number.MAX_SAFE_INTEGER;
 
 export function addLabOptions(command: Command): Command {
   return command
+    .optionsGroup('The Internet between the sites home, a, b and c:')
     .option(
       '--delay <[pair=]time>',
-      'one-way delay, e.g. a-b=10ms (both ways) or a:b=10ms (one way)',
+      'one-way delay, e.g. a-b=10ms (both ways) or a:b=10ms (one way) (default: a-b=10ms, c-a=20ms, c-b=20ms, others 7ms)',
       override('delay', durationValue),
     )
     .option('--loss <[pair=]share>', 'share of packets lost, e.g. c-a=1%', override('loss', shareValue))
@@ -40,7 +41,11 @@ export function addLabOptions(command: Command): Command {
       'share of packets that arrive behind later ones',
       override('reordering', shareValue),
     )
-    .option('--rate <[pair=]rate>', "rate of each one-way path, e.g. 100mbit, or 'none'", override('rate', rateValue))
+    .option(
+      '--rate <[pair=]rate>',
+      "rate of each one-way path, or 'none' (default: 100mbit from and to c, else 1gbit)",
+      override('rate', rateValue),
+    )
     .option(
       '--seed <number>',
       `seed of loss, duplication and reordering (default: ${DEFAULT_SEED})`,

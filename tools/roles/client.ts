@@ -76,7 +76,7 @@ async function get(options: GetOptions, output: Output, runtime: NodeRuntime): P
     onProgress: (received, total) => {
       clearTimeout(late);
       progress ??= output.progress('get', total ?? 0);
-      progress.update(received, `from ${stats.current}`);
+      progress.update(received, `from ${stats.current}`, { source: stats.current });
     },
   }).finally(() => {
     clearTimeout(late);

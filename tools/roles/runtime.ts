@@ -20,9 +20,15 @@ export interface RuntimeOptions {
   /** Of the node, for the capture. */
   readonly name: string;
   readonly pcap: string | undefined;
+  /** Default 1500. */
+  readonly mtu?: number | undefined;
+  /** Default 'tso'. */
+  readonly offloads?: 'none' | 'tso' | undefined;
+  /** Network namespace that the device is made in; default: the process's own. */
+  readonly netns?: string | undefined;
 }
 
-const MTU = 1500;
+const DEFAULT_MTU = 1500;
 
 export class NodeRuntime {
   readonly clock = new MonotonicClock();
@@ -37,8 +43,8 @@ export class NodeRuntime {
   readonly #gone: Promise<never>;
 
   constructor(options: RuntimeOptions) {
-    const { device: name, pcap } = options;
-    this.#tun = openTun({ name, mtu: MTU, offloads: 'tso', clock: this.clock });
+    const { device: name, pcap, mtu = DEFAULT_MTU, offloads = 'tso', netns } = options;
+    this.#tun = openTun({ name, mtu, offloads, clock: this.clock, ...(netns !== undefined && { netns }) });
     this.#gone = new Promise((_resolve, reject) => {
       this.#tun.onClosed((reason) => reject(new UserError(reason)));
     });

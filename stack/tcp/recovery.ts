@@ -1,6 +1,7 @@
 // Loss recovery: when there is evidence of a loss, and when a recovery is over. With SACK it is RACK that finds
-// losses (rack.ts) in the recovery of RFC 6675; without, every duplicate ACK is counted as one segment that has left the network, which gives RFC 6582
-// (NewReno) and limited transmit (RFC 3042) from the same pipe. The congestion controller is told once a window.
+// losses (rack.ts), in the recovery of RFC 6675 at the pace of PRR (prr.ts); without, every duplicate ACK is counted
+// as one segment that has left the network, which gives RFC 6582 (NewReno) and limited transmit (RFC 3042) from the
+// same pipe. The congestion controller is told once a window.
 
 import { EPOCH, elapsed, type Instant, ZERO } from '../core/time.ts';
 import type { AckEvent } from './congestion/congestion.ts';
@@ -123,12 +124,11 @@ function isLossMarked(tcb: Tcb, head: Run): boolean {
 const isLossCounted = ({ recovery, snd }: Tcb): boolean => recovery.dupAcks >= DUP_THRESH && snd.una > recovery.point;
 
 function beginRecovery(tcb: Tcb, now: Instant): void {
-  const { recovery, snd } = tcb;
+  const { recovery, snd, flight } = tcb;
   recovery.phase = 'recovery';
   tcb.tailProbe.endSeq = undefined;
   recovery.point = snd.nxt;
-  recovery.force = tcb.flight.nextLost() !== undefined;
-  const { flight } = tcb;
+  recovery.force = flight.nextLost() !== undefined;
   // Without what this very ACK has brought, if it is an ACK that began it (RFC 9937 6.2).
   const before = snd.nxt - snd.una - flight.sackedOctets + flight.delivered - recovery.ackStart.delivered;
   recovery.prr.begin(before, flight.pipe);

@@ -74,6 +74,57 @@ describe.skipIf(!requireOrSkip('tun'))('by hand', () => {
     await says(a, 'Server node a (2001:db8:a::1) serves http://[2001:db8:100::1]:80/.');
   });
 
+  /** Starts a node in b, and waits until a has met it. */
+  async function connected(begin: () => Running): Promise<Running> {
+    const meetings = () => a.written.stdout.split('Connected to node b.').length;
+    const before = meetings();
+    const node = begin();
+    await eventually('a and b are connected', () => meetings() > before, 10_000);
+    return node;
+  }
+
+  test('a download goes on through handoffs that fail, and is handed over by one that does not', {
+    timeout: 3 * TIMEOUT_MS,
+  }, async () => {
+    const output = join(directory, 'received');
+    const client = role('c', 'client', 'get', URL, '--output', output, '--json');
+    await says(client, '"source":"2001:db8:a::1"');
+    expect(await refused(run('handoff', '--client', CLIENT, '--to', 'x'))).toBe(
+      "unknown node 'x': the members this node knows are b",
+    );
+    expect(await refused(handoff())).toBe("node 'b' is not connected");
+
+    const messages = ['stack/handoff/messages.js', 'MESSAGE_VERSION = 1', 'MESSAGE_VERSION = 2'] as const;
+    const b2 = inSite('b', process.execPath, otherVersion('v2', ...messages), 'server', '--serve', FILES);
+    await says(a, 'control message version 2, this node speaks version 1');
+    expect(await refused(handoff())).toBe(
+      "what node 'b' says is not understood: control message version 2, this node speaks version 1",
+    );
+    b2.child.kill('SIGTERM');
+    await b2.ended;
+
+    const snapshots = ['stack/tcp/snapshot-form.js', 'SNAPSHOT_VERSION = 1', 'SNAPSHOT_VERSION = 2'] as const;
+    const b3 = await connected(() =>
+      inSite('b', process.execPath, otherVersion('v3', ...snapshots), 'server', '--serve', FILES),
+    );
+    expect(await refused(handoff())).toBe(
+      'the handoff to b failed, the client stays with a: snapshot version 1, this node speaks 2',
+    );
+    b3.child.kill('SIGTERM');
+    await b3.ended;
+    await says(a, 'Node b is gone.');
+
+    const b = await connected(() => role('b', 'server', '--serve', FILES));
+    await says(b, 'serves');
+    const done = await handoff();
+    expect(done.stdout).toMatch(/^2001:db8:c::1 is now served by b \(fast, [\d.]+ ms\)\.\n$/);
+    const { status, stdout } = await client.ended;
+    expect(status).toBe(0);
+    const result = JSON.parse(stdout.trim().split('\n').at(-1) ?? '');
+    expect(result).toMatchObject({ event: 'done', bytes: SIZE, sha256, handoffs: [{ from: '2001:db8:a::1' }] });
+    expect(stdout).toContain('{"event":"handoff-seen","from":"2001:db8:a::1","to":"2001:db8:b::1"');
+  });
+
   test('what cannot be, in a site', { timeout: TIMEOUT_MS }, async () => {
     const get = (url: string, ...more: readonly string[]) => role('c', 'client', 'get', url, ...more);
     const lines = async (...running: readonly Running[]) => {
@@ -104,49 +155,9 @@ describe.skipIf(!requireOrSkip('tun'))('by hand', () => {
     expect(await lines(get('http://[2001:db8:100::1]:81/x'))).toEqual([
       'http://[2001:db8:100::1]:81/x: connection refused (connect ECONNREFUSED 2001:db8:100::1:81)',
     ]);
-    expect(await refused(handoff('--from', 'a'))).toBe(`no client ${CLIENT} here`);
-  });
-
-  test('a download goes on through handoffs that fail, and is handed over by one that does not', {
-    timeout: 2 * TIMEOUT_MS,
-  }, async () => {
-    const output = join(directory, 'received');
-    const client = role('c', 'client', 'get', URL, '--output', output, '--json');
-    await says(client, '"source":"2001:db8:a::1"');
-    expect(await refused(run('handoff', '--client', CLIENT, '--to', 'x'))).toBe(
-      "unknown node 'x': the members this node knows are b",
-    );
-    expect(await refused(handoff())).toBe("node 'b' is not connected");
-
-    const messages = ['stack/handoff/messages.js', 'MESSAGE_VERSION = 1', 'MESSAGE_VERSION = 2'] as const;
-    const b2 = inSite('b', process.execPath, otherVersion('v2', ...messages), 'server', '--serve', FILES);
-    await says(a, 'control message version 2, this node speaks version 1');
-    expect(await refused(handoff())).toBe(
-      "what node 'b' says is not understood: control message version 2, this node speaks version 1",
-    );
-    b2.child.kill('SIGTERM');
-    await b2.ended;
-
-    const snapshots = ['stack/tcp/snapshot-form.js', 'SNAPSHOT_VERSION = 1', 'SNAPSHOT_VERSION = 2'] as const;
-    const b3 = inSite('b', process.execPath, otherVersion('v3', ...snapshots), 'server', '--serve', FILES);
-    await says(a, 'Connected to node b.');
-    expect(await refused(handoff())).toBe(
-      'the handoff to b failed, the client stays with a: snapshot version 1, this node speaks 2',
-    );
-    b3.child.kill('SIGTERM');
-    await b3.ended;
-    await says(a, 'Node b is gone.');
-
-    const b = role('b', 'server', '--serve', FILES);
-    await eventually('a and b are connected', () => a.written.stdout.split('Connected to node b.').length === 3);
-    await says(b, 'serves');
-    const done = await handoff();
-    expect(done.stdout).toMatch(/^2001:db8:c::1 is now served by b \(fast, [\d.]+ ms\)\.\n$/);
-    const { status, stdout } = await client.ended;
-    expect(status).toBe(0);
-    const result = JSON.parse(stdout.trim().split('\n').at(-1) ?? '');
-    expect(result).toMatchObject({ event: 'done', bytes: SIZE, sha256, handoffs: [{ from: '2001:db8:a::1' }] });
-    expect(stdout).toContain('{"event":"handoff-seen","from":"2001:db8:a::1","to":"2001:db8:b::1"');
+    const stranger = ['handoff', '--client', '2001:db8:c::2', '--to', 'b'];
+    expect(await refused(run(...stranger))).toBe('no node here has the client 2001:db8:c::2');
+    expect(await refused(run(...stranger, '--from', 'a'))).toBe('no client 2001:db8:c::2 here');
   });
 });
 

@@ -5,7 +5,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { homeportScript } from '../../tools/self.ts';
 import type { CommandResult } from './support.ts';
 
-const TIMEOUT_MS = 20_000;
+const TIMEOUT_MS = 90_000;
 
 export interface Running {
   readonly child: ChildProcess;

@@ -5,9 +5,10 @@ import { after, type Duration, elapsed, type Instant } from '../core/time.ts';
 import { EVENT, raise } from './events.ts';
 import type { Acknowledged } from './flight.ts';
 import { timestampTick, timestampValue, userDeadline } from './options.ts';
-import { detectLoss, onAdvance, onDuplicateAck } from './recovery.ts';
+import { beginAck, endAck, onAdvance, onDuplicateAck } from './recovery.ts';
 import { takeSackBlocks } from './sack.ts';
 import type { Segment, Verdict } from './segment.ts';
+import { takeProbeAnswer } from './tail-probe.ts';
 import type { Tcb } from './tcb.ts';
 
 /** A write() that was cut short is told of space when there is this much of the buffer. */
@@ -26,13 +27,32 @@ export function takeAck(tcb: Tcb, now: Instant, seg: Segment): Verdict {
     return 'drop';
   }
   if (seg.ack < snd.una) return 'continue';
+  if (tcb.sackPermitted) tcb.rack.begin(now, tcb.rtt.minRtt, echoedUntil(tcb, now, seg));
+  beginAck(tcb);
   const fresh = takeSackBlocks(tcb, seg);
-  if (seg.ack > snd.una) advance(tcb, now, seg);
+  const advanced = seg.ack > snd.una;
+  if (advanced) advance(tcb, now, seg);
   else if (isDuplicate(tcb, seg, fresh)) onDuplicateAck(tcb);
   updateSendWindow(tcb, now, seg);
-  detectLoss(tcb, now);
+  endAck(tcb, now);
+  takeProbeAnswer(tcb, now, seg, advanced);
   tcb.layer.observer.ackAccepted?.(now, tcb.connection, seg.packet);
   return 'continue';
+}
+
+/** The end of the tick of our timestamp clock that this ACK echoes; undefined: it echoes none of ours. */
+function echoedUntil(tcb: Tcb, now: Instant, seg: Segment): Instant | undefined {
+  const age = echoAge(tcb, now, seg);
+  return age === undefined ? undefined : (((timestampTick(now) - age + 1) * 1000) as Instant);
+}
+
+/** Ticks since the TSval was sent that this ACK echoes. An echo of another node's is none (a handoff). */
+function echoAge(tcb: Tcb, now: Instant, seg: Segment): number | undefined {
+  const echo = seg.header.options.timestamp?.echo;
+  if (!tcb.ts.on || echo === undefined) return undefined;
+  const ticks = (timestampValue(tcb, now) - echo) | 0;
+  const ours = timestampTick(now) - timestampTick(tcb.ts.firstAt);
+  return ticks >= 0 && ticks <= ours ? ticks : undefined;
 }
 
 /** RFC 5681 2; with SACK what counts is that it brings news (RFC 6675 2). */
@@ -52,6 +72,7 @@ function advance(tcb: Tcb, now: Instant, seg: Segment): void {
   sendBuffer.release(textEnd);
   measure(tcb, now, seg, acknowledged);
   tcb.timeouts = 0;
+  tcb.tailProbe.restart = true;
   onAdvance(tcb, now, textEnd - before);
   // RFC 6298 5.2 and 5.3.
   if (tcb.flight.isEmpty) timers.retransmit.cancel();
@@ -78,11 +99,8 @@ function measure(tcb: Tcb, now: Instant, seg: Segment, acknowledged: Acknowledge
     tcb.rtt.sample(elapsed(acknowledged.sentAt, now), perRtt);
     return;
   }
-  const echo = seg.header.options.timestamp?.echo;
-  if (!tcb.ts.on || echo === undefined) return;
-  const ticks = (timestampValue(tcb, now) - echo) | 0;
-  const ours = timestampTick(now) - timestampTick(tcb.ts.firstAt);
-  if (ticks >= 0 && ticks <= ours) tcb.rtt.sample((ticks * 1000) as Duration, perRtt);
+  const ticks = echoAge(tcb, now, seg);
+  if (ticks !== undefined) tcb.rtt.sample((ticks * 1000) as Duration, perRtt);
 }
 
 /** RFC 9293 3.10.7.4: SND.WND follows the newest segment, which SND.WL1 and SND.WL2 tell. */

@@ -6,10 +6,12 @@ import { after, type Duration, type Instant, times } from '../core/time.ts';
 import { MINIMUM_MTU } from '../wire/ipv6.ts';
 import { KEEPALIVE_INTERVAL, KEEPALIVE_PROBES, MAX_RTO, MAX_SYN_ACK_RETRANSMITS, R1_RETRANSMITS } from './limits.ts';
 import { currentMss, emitRange } from './output.ts';
-import { onTimeoutLoss } from './recovery.ts';
+import { beginAck, detectLoss, onTimeoutLoss } from './recovery.ts';
 import { resetConnection } from './reset.ts';
 import { output, retransmit } from './send.ts';
+import { sendTailProbe } from './send-probe.ts';
 import { isSynchronized } from './state.ts';
+import { mayProbe } from './tail-probe.ts';
 import type { Tcb } from './tcb.ts';
 import { close, waitIsOver } from './time-wait.ts';
 import type { TimerKind } from './timers.ts';
@@ -18,6 +20,13 @@ export function onTimer(tcb: Tcb, now: Instant, kind: TimerKind): void {
   switch (kind) {
     case 'retransmit':
       onRetransmissionTimeout(tcb, now);
+      break;
+    case 'reordering':
+      beginAck(tcb); // no ACK: nothing was delivered
+      detectLoss(tcb, now);
+      break;
+    case 'tailProbe':
+      sendTailProbe(tcb, now);
       break;
     case 'probe':
       onProbe(tcb, now);
@@ -44,6 +53,11 @@ function onRetransmissionTimeout(tcb: Tcb, now: Instant): void {
   const { flight, snd, timers } = tcb;
   const head = flight.head;
   if (head === undefined) return;
+  if (timers.tailProbe.deadline <= now && mayProbe(tcb)) {
+    timers.tailProbe.cancel(); // RFC 8985 7.2: a PTO as late as the RTO stands in for it, once
+    sendTailProbe(tcb, now);
+    return;
+  }
   if (tcb.state === 'SYN-RECEIVED' && tcb.passive && tcb.timeouts >= MAX_SYN_ACK_RETRANSMITS) {
     close(tcb, now, 'timed-out');
     return;

@@ -46,6 +46,12 @@ export class Run {
   }
 }
 
+/** Hears of every run that is newly known to have arrived, as it was sent. */
+export interface DeliverySink {
+  acknowledged(run: Run): void;
+  sacked(run: Run): void;
+}
+
 /** What an advance of SND.UNA took out of the flight. */
 export interface Acknowledged {
   octets: number;
@@ -69,6 +75,13 @@ export class Flight {
   lostBelow: Position = 0;
   /** The first run that may await retransmission: none does before it. */
   #lostFrom: Run | undefined;
+  /** Behind the last octet that another node sent; 0 when there is none. */
+  inheritedEnd: Position = 0;
+  /** Octets known to have arrived, over all time. */
+  delivered = 0;
+  /** How often a run was marked lost, over all time. */
+  losses = 0;
+  sink: DeliverySink | undefined;
   readonly #acknowledged: Acknowledged = { octets: 0, sackedOctets: 0, sentAt: undefined, retransmitted: false };
 
   get isEmpty(): boolean {
@@ -118,6 +131,8 @@ export class Flight {
     while (run !== undefined && run.end > left) {
       if (!run.sacked) {
         const part = this.#isolate(run, Math.max(left, run.start), Math.min(right, run.end));
+        this.sink?.sacked(part);
+        this.delivered += part.length;
         this.#setSacked(part);
         fresh += part.length;
         run = this.#joinSacked(part).previous;
@@ -134,8 +149,19 @@ export class Flight {
     if (run.lost || run.sacked) return;
     this.pipe -= run.inPipe;
     run.lost = true;
+    this.losses += 1;
     this.pipe += run.inPipe;
     this.#noteLost(run);
+  }
+
+  /** A run is lost, and so is the copy of it, if one was sent (RFC 8985 6.2, step 5). */
+  markLostAgain(run: Run): void {
+    if (run.sacked) return;
+    if (run.resent) {
+      this.#forgetCopy(run);
+      this.losses += 1;
+    }
+    this.markLost(run);
   }
 
   /** The first `length` octets of the flight are lost. */
@@ -209,6 +235,7 @@ export class Flight {
     this.pipe -= run.inPipe;
     run.inherited = true;
     run.retransmitted = true;
+    this.inheritedEnd = end;
     this.pipe += run.inPipe;
     if (!sacked) return;
     this.#setSacked(run);
@@ -224,6 +251,10 @@ export class Flight {
 
   #account(result: Acknowledged, run: Run): void {
     result.octets += run.length;
+    if (!run.sacked) {
+      this.sink?.acknowledged(run);
+      this.delivered += run.length;
+    }
     if (run.sacked) result.sackedOctets += run.length;
     else if (run.retransmitted) result.retransmitted = true;
     else result.sentAt ??= run.sentAt;

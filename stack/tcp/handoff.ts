@@ -34,6 +34,9 @@ export function resume(tcb: Tcb, now: Instant): void {
   if (tcb.silence !== 'installed') return;
   tcb.silence = 'none';
   tcb.timers.start(now, tcb.frozenTimers);
+  // These two speak of octets that this node has not sent.
+  tcb.timers.reordering.cancel();
+  tcb.timers.tailProbe.cancel();
   // The peer has had no chance to answer on this path: the clock of the retransmission starts now.
   if (!tcb.flight.isEmpty) tcb.timers.retransmit.set(after(now, tcb.rtt.rto));
   refreshPath(tcb, now);

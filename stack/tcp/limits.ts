@@ -40,6 +40,15 @@ export const RTO_AFTER_SYN_LOSS: Duration = seconds(3);
 export const CLOCK_GRANULARITY: Duration = milliseconds(1);
 /** RFC 5681 2: duplicate ACKs that mean a loss. */
 export const DUP_THRESH = 3;
+/** RFC 8985 6.2, step 4: recoveries without a D-SACK until the reordering window is as small as it was. */
+export const REO_WND_PERSIST = 16;
+/** RFC 8985 7.2: the PTO before the first RTT sample, and the least: below it is what event loops and ACKs of pairs take. */
+export const PTO_WITHOUT_RTT: Duration = seconds(1);
+export const MIN_PTO: Duration = milliseconds(10);
+/** TLP.max_ack_delay: as large as delayed ACKs come. */
+export const MAX_PEER_ACK_DELAY: Duration = milliseconds(200);
+/** Ranges sent again that are remembered, to know a D-SACK of theirs: a round trip of them at common loss rates. */
+export const MAX_REMEMBERED_COPIES = 64;
 /** R1 of RFC 9293 3.8.3: so many timeouts in a row, and the path is suspected of swallowing large packets. */
 export const R1_RETRANSMITS = 3;
 /** A SYN,ACK is sent again so often; then the half-open connection goes (about a minute). */

@@ -1,13 +1,23 @@
-// Loss recovery: when duplicate ACKs and SACK mean a loss, and when a recovery is over. With SACK it is RFC 6675;
-// without, every duplicate ACK is counted as one segment that has left the network, which gives RFC 6582
-// (NewReno) and limited transmit (RFC 3042) from the same pipe. The congestion controller is told once a window.
+// Loss recovery: when there is evidence of a loss, and when a recovery is over. With SACK it is RACK that finds
+// losses (rack.ts), in the recovery of RFC 6675 at the pace of PRR (prr.ts); without, every duplicate ACK is counted
+// as one segment that has left the network, which gives RFC 6582 (NewReno) and limited transmit (RFC 3042) from the
+// same pipe. The congestion controller is told once a window.
 
 import { EPOCH, elapsed, type Instant, ZERO } from '../core/time.ts';
 import type { AckEvent } from './congestion/congestion.ts';
+import type { Run } from './flight.ts';
 import { DUP_THRESH } from './limits.ts';
 import { type Position, SYN_POSITION } from './position.ts';
-import { markLostBySack } from './sack.ts';
+import { Prr } from './prr.ts';
+import { detectLossByTime } from './rack.ts';
+import { markInheritedLost } from './sack.ts';
 import type { Tcb } from './tcb.ts';
+
+/** What an ACK is about to change, noted before: PRR counts the difference. */
+interface AckStart {
+  delivered: number;
+  una: Position;
+}
 
 /** 'recovery': fast recovery. 'loss': after a timeout. */
 export type RecoveryPhase = 'open' | 'recovery' | 'loss';
@@ -19,9 +29,8 @@ export class Recovery {
   dupAcks = 0;
   /** The next retransmission leaves whatever the pipe says (RFC 6675 5, step 4.3; RFC 6582 3.2, step 5). */
   force = false;
-  /** HighRxt, and whether the rescue retransmission was used (RFC 6675 4, NextSeg rules 3 and 4). */
-  highRxt: Position = SYN_POSITION;
-  rescued = false;
+  readonly prr = new Prr();
+  readonly ackStart: AckStart = { delivered: 0, una: SYN_POSITION };
   /** What is marked lost below was dropped for a reason that is no congestion. */
   blamelessBelow: Position = SYN_POSITION;
 }
@@ -33,6 +42,13 @@ const ackEvent: AckEvent = { now: EPOCH, acked: 0, srtt: ZERO, cwndLimited: fals
 export function pipeOf(tcb: Tcb): number {
   if (tcb.sackPermitted) return tcb.flight.pipe;
   return Math.max(0, tcb.flight.pipe - tcb.recovery.dupAcks * tcb.snd.mss);
+}
+
+/** Octets that the congestion window lets go now; negative: none for a while. */
+export function sendRoom(tcb: Tcb): number {
+  const { recovery, congestion } = tcb;
+  const window = tcb.sackPermitted && recovery.phase === 'recovery' ? recovery.prr.window : congestion.cwnd;
+  return window - pipeOf(tcb);
 }
 
 /** SND.UNA has moved by `acked` octets (SYN and FIN not counted). */
@@ -58,22 +74,64 @@ export function onDuplicateAck(tcb: Tcb): void {
   if (tcb.recovery.phase !== 'loss') tcb.recovery.dupAcks += 1;
 }
 
-/** After every ACK: is there evidence of a loss? */
+/** An ACK is about to be taken. */
+export function beginAck(tcb: Tcb): void {
+  const { ackStart } = tcb.recovery;
+  ackStart.delivered = tcb.flight.delivered;
+  ackStart.una = tcb.snd.una;
+}
+
+/** After every ACK: losses, and what PRR makes of it. */
+export function endAck(tcb: Tcb, now: Instant): void {
+  const { recovery, flight, snd, congestion } = tcb;
+  const lostBefore = flight.losses;
+  detectLoss(tcb, now);
+  if (!tcb.sackPermitted || recovery.phase !== 'recovery') return;
+  const { delivered, una } = recovery.ackStart;
+  const safe = snd.una > una && flight.losses === lostBefore;
+  recovery.prr.onAck(flight.delivered - delivered, flight.pipe, congestion.ssthresh, safe, snd.mss);
+}
+
+/** After every ACK, and when the reordering timer runs out: is there evidence of a loss? */
 export function detectLoss(tcb: Tcb, now: Instant): void {
   const { recovery, flight, snd } = tcb;
+  tcb.rack.adapt(snd.una, snd.nxt);
   const head = flight.head;
-  if (head === undefined) return;
-  if (tcb.sackPermitted) markLostBySack(tcb);
+  if (head === undefined) {
+    tcb.timers.reordering.cancel();
+    return;
+  }
+  if (tcb.sackPermitted) {
+    markInheritedLost(tcb);
+    detectLossByTime(tcb, now);
+  }
   if (recovery.phase !== 'open') return;
-  // RFC 6582 3.2, step 2: duplicates of what was sent before the last loss mean nothing new.
-  const enough = recovery.dupAcks >= DUP_THRESH && (tcb.sackPermitted || snd.una > recovery.point);
-  if (!enough && !(head.lost && head.start >= recovery.blamelessBelow)) return;
-  flight.markHeadLost(snd.mss);
+  if (!(tcb.sackPermitted ? isLossMarked(tcb, head) : isLossCounted(tcb))) return;
+  // Without SACK nothing else says which octets it is.
+  if (!tcb.sackPermitted) flight.markHeadLost(snd.mss);
+  beginRecovery(tcb, now);
+}
+
+/** A run that was marked lost for congestion, be it sent again already: then in the recovery before this. */
+function isLossMarked(tcb: Tcb, head: Run): boolean {
+  const { blamelessBelow } = tcb.recovery;
+  if (head.lost && head.start >= blamelessBelow) return true;
+  const lost = tcb.flight.nextLost();
+  return lost !== undefined && lost.start >= blamelessBelow;
+}
+
+/** RFC 6582 3.2, step 2: duplicates of what was sent before the last loss mean nothing new. */
+const isLossCounted = ({ recovery, snd }: Tcb): boolean => recovery.dupAcks >= DUP_THRESH && snd.una > recovery.point;
+
+function beginRecovery(tcb: Tcb, now: Instant): void {
+  const { recovery, snd, flight } = tcb;
   recovery.phase = 'recovery';
+  tcb.tailProbe.endSeq = undefined;
   recovery.point = snd.nxt;
-  recovery.highRxt = snd.una;
-  recovery.rescued = false;
-  recovery.force = true;
+  recovery.force = flight.nextLost() !== undefined;
+  // Without what this very ACK has brought, if it is an ACK that began it (RFC 9937 6.2).
+  const before = snd.nxt - snd.una - flight.sackedOctets + flight.delivered - recovery.ackStart.delivered;
+  recovery.prr.begin(before, flight.pipe);
   tcb.congestion.onLoss(now, snd.nxt - snd.una);
   tcb.layer.trace(now, { layer: 'tcp', event: 'fast-recovery', detail: { una: snd.una, point: snd.nxt } });
 }
@@ -85,6 +143,8 @@ export function onTimeoutLoss(tcb: Tcb, now: Instant): void {
   if (flight.head?.sacked === true) flight.forgetSacks();
   tcb.congestion.onTimeout(now, snd.nxt - snd.una, tcb.timeouts > 0);
   flight.markAllLost();
+  tcb.timers.reordering.cancel();
+  tcb.tailProbe.endSeq = undefined;
   recovery.phase = 'loss';
   recovery.point = snd.nxt;
   recovery.dupAcks = 0;
@@ -106,6 +166,7 @@ function endRecovery(tcb: Tcb): void {
   recovery.phase = 'open';
   recovery.dupAcks = 0;
   recovery.force = false;
+  tcb.rack.onRecoveryEnd();
 }
 
 /** The SYN of this connection took more than one attempt (RFC 5681 3.1, RFC 6298 5.7). */

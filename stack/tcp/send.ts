@@ -1,6 +1,5 @@
 // What to send now: lost octets first, then new ones as far as both windows, Nagle and the silly window
-// avoidance of RFC 9293 3.8.6.2.1 let them go, then the speculative rules of RFC 6675; and an ACK if none of
-// that carried it. Every entry point of a connection ends here.
+// avoidance of RFC 9293 3.8.6.2.1 let them go; and an ACK if none of that carried it. Every entry point of a connection ends here.
 
 import { after, type Instant } from '../core/time.ts';
 import type { Run } from './flight.ts';
@@ -8,18 +7,16 @@ import { SWS_OVERRIDE } from './limits.ts';
 import { updateSendMss, userDeadline } from './options.ts';
 import { currentMss, emitRange, maxText, sendAck } from './output.ts';
 import type { Position } from './position.ts';
-import { idleFor, pipeOf } from './recovery.ts';
+import { idleFor, sendRoom } from './recovery.ts';
 import { sends } from './state.ts';
+import { armTailProbe } from './tail-probe.ts';
 import type { Tcb } from './tcb.ts';
 
 /** Sends all that may leave now. */
 export function output(tcb: Tcb, now: Instant): void {
   if (tcb.silence !== 'none' || tcb.state === 'CLOSED') return;
   const repaired = sendLost(tcb, now);
-  if (repaired && sends(tcb.state)) {
-    sendNew(tcb, now);
-    if (tcb.recovery.phase === 'recovery') sendSpeculative(tcb, now);
-  }
+  if (repaired && sends(tcb.state)) sendNew(tcb, now);
   if (tcb.ackNow) sendAck(tcb, now);
   armTimers(tcb, now);
 }
@@ -29,9 +26,9 @@ export function output(tcb: Tcb, now: Instant): void {
  * nothing new leaves before them.
  */
 function sendLost(tcb: Tcb, now: Instant): boolean {
-  const { flight, recovery, congestion } = tcb;
+  const { flight, recovery } = tcb;
   for (let run = flight.nextLost(); run !== undefined; run = flight.nextLost()) {
-    const room = congestion.cwnd - pipeOf(tcb);
+    const room = sendRoom(tcb);
     const mss = currentMss(tcb);
     if (!recovery.force && room < Math.min(mss, run.length)) {
       tcb.cwndLimited = true;
@@ -47,7 +44,8 @@ function sendLost(tcb: Tcb, now: Instant): boolean {
 /** Sends at most `length` octets from the start of `run` again; false when the packet could not leave. */
 export function retransmit(tcb: Tcb, now: Instant, run: Run, length: number): boolean {
   const part = tcb.flight.resend(run, length, now, currentMss(tcb));
-  tcb.recovery.highRxt = Math.max(tcb.recovery.highRxt, part.end);
+  tcb.rack.noteCopy(part.start, part.end);
+  tcb.recovery.prr.onSent(part.length);
   if (part.start < 0) tcb.synRetransmitted = true;
   const verdict = emitRange(tcb, now, part.start, part.end, true);
   tcb.layer.trace(now, { layer: 'tcp', event: 'retransmit', detail: { offset: part.start, length: part.length } });
@@ -70,9 +68,12 @@ function sendNew(tcb: Tcb, now: Instant): void {
   }
 }
 
-function transmitNew(tcb: Tcb, now: Instant, start: Position, end: Position): boolean {
+/** Sends new octets: what is to leave, from SND.NXT on. */
+export function transmitNew(tcb: Tcb, now: Instant, start: Position, end: Position): boolean {
   tcb.flight.push(start, end, now, currentMss(tcb));
   tcb.snd.nxt = end;
+  tcb.tailProbe.restart = true;
+  tcb.recovery.prr.onSent(end - start);
   const verdict = emitRange(tcb, now, start, end, false);
   if (verdict === 'too-big') refreshPath(tcb, now);
   return verdict === 'sent';
@@ -106,36 +107,11 @@ function smallLength(tcb: Tcb, usable: number, unsent: number): number {
 }
 
 function limitByCongestion(tcb: Tcb, length: number, mss: number): number {
-  const room = tcb.congestion.cwnd - pipeOf(tcb);
+  const room = sendRoom(tcb);
   if (length <= room) return length;
   tcb.cwndLimited = true;
   if (room >= mss) return room - (room % mss);
   return tcb.flight.isEmpty ? Math.min(length, mss) : -1;
-}
-
-/** RFC 6675 4, NextSeg: (3) octets that may be lost though not enough speaks for it, (4) one rescue at the end. */
-function sendSpeculative(tcb: Tcb, now: Instant): void {
-  const { flight, recovery, congestion } = tcb;
-  if (!flight.hasSacked) return;
-  const mss = currentMss(tcb);
-  for (let run = nextDoubtful(tcb); run !== undefined; run = nextDoubtful(tcb)) {
-    if (congestion.cwnd - pipeOf(tcb) < mss) return;
-    if (!retransmit(tcb, now, run, mss)) return;
-  }
-  const tail = flight.tail;
-  if (recovery.rescued || tail === undefined || tail.sacked || tail.resent) return;
-  if (congestion.cwnd - pipeOf(tcb) < mss) return;
-  recovery.rescued = true;
-  retransmit(tcb, now, flight.cutFront(tail, Math.max(tail.start, tail.end - mss)), mss);
-}
-
-/** Rule (3): above HighRxt, below the highest SACKed octet, neither SACKed nor sent again. */
-function nextDoubtful(tcb: Tcb): Run | undefined {
-  const { flight, recovery } = tcb;
-  for (let run = flight.head; run !== undefined && run.start < flight.highestSacked; run = run.next) {
-    if (!run.sacked && !run.resent && run.start >= recovery.highRxt) return run;
-  }
-  return undefined;
 }
 
 function armTimers(tcb: Tcb, now: Instant): void {
@@ -149,6 +125,7 @@ function armTimers(tcb: Tcb, now: Instant): void {
   } else {
     timers.probe.cancel();
   }
+  armTailProbe(tcb, now);
   if (!tcb.hasWork) timers.userTimeout.cancel();
   else if (!timers.userTimeout.armed) timers.userTimeout.set(userDeadline(tcb, now));
 }

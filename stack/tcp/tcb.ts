@@ -14,10 +14,12 @@ import { Flight } from './flight.ts';
 import { DEFAULT_MSS } from './limits.ts';
 import type { TcpListener } from './listener.ts';
 import { type Position, SYN_POSITION } from './position.ts';
+import { Rack } from './rack.ts';
 import { Reassembly } from './reassembly.ts';
 import { Recovery } from './recovery.ts';
 import { RttEstimator } from './rtt.ts';
 import { type ChunkPool, StreamBuffer } from './stream-buffer.ts';
+import { TailProbe } from './tail-probe.ts';
 import { ConnectionTimers, type TimerAges, type TimerKind } from './timers.ts';
 
 /** What a TCB needs of the layer it lives in. */
@@ -105,6 +107,8 @@ export class Tcb {
   readonly rtt = new RttEstimator();
   readonly flight = new Flight();
   readonly recovery = new Recovery();
+  readonly rack = new Rack();
+  readonly tailProbe = new TailProbe();
   readonly reassembly = new Reassembly();
   readonly challenges = new ChallengeBudget();
   readonly sendBuffer: StreamBuffer;
@@ -161,6 +165,7 @@ export class Tcb {
     this.path = seed.path;
     this.congestion = seed.congestion;
     this.lastHeardAt = now;
+    this.flight.sink = this.rack;
     this.sendBuffer = new StreamBuffer(seed.options.sendBuffer, 0, layer.chunks);
     this.receiveBuffer = new StreamBuffer(seed.options.receiveBuffer);
     this.timers = new ConnectionTimers(layer.timers, (at, kind) => layer.timerExpired(this, at, kind));

@@ -4,7 +4,16 @@
 import { after, type Duration, elapsed, type Instant, NEVER } from '../core/time.ts';
 import type { Timer, TimerQueue } from '../core/timer-queue.ts';
 
-export const TIMER_KINDS = ['retransmit', 'probe', 'delayedAck', 'keepAlive', 'timeWait', 'userTimeout'] as const;
+export const TIMER_KINDS = [
+  'retransmit',
+  'reordering',
+  'tailProbe',
+  'probe',
+  'delayedAck',
+  'keepAlive',
+  'timeWait',
+  'userTimeout',
+] as const;
 export type TimerKind = (typeof TIMER_KINDS)[number];
 
 /** What is left of each timer that is set, in microseconds. */
@@ -12,6 +21,10 @@ export type TimerAges = Readonly<Partial<Record<TimerKind, number>>>;
 
 export class ConnectionTimers {
   readonly retransmit: Timer;
+  /** RFC 8985 6.2, step 5: what is late until then is lost. */
+  readonly reordering: Timer;
+  /** RFC 8985 7.2: PTO. */
+  readonly tailProbe: Timer;
   /** Zero-window probe, and the override of the sender's silly window avoidance. */
   readonly probe: Timer;
   readonly delayedAck: Timer;
@@ -22,6 +35,8 @@ export class ConnectionTimers {
   constructor(queue: TimerQueue, expired: (now: Instant, kind: TimerKind) => void) {
     const timer = (kind: TimerKind): Timer => queue.timer((now) => expired(now, kind));
     this.retransmit = timer('retransmit');
+    this.reordering = timer('reordering');
+    this.tailProbe = timer('tailProbe');
     this.probe = timer('probe');
     this.delayedAck = timer('delayedAck');
     this.keepAlive = timer('keepAlive');

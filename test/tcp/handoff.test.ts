@@ -183,6 +183,34 @@ describe('DESIGN.md 7', () => {
     expect(moved.installed.info.retransmits).toBeGreaterThan(0);
   });
 
+  test('RFC 8985 7.2: the donor’s flight is not probed, and waits for its RTO', () => {
+    const made = established({}, { accepted: (app) => app.send(pattern(5000)) });
+    made.world.runFor(milliseconds(100));
+    made.world.filter = (s) => (s.from.equals(B) ? 'drop' : 'pass');
+    made.server().send(pattern(5000));
+    const moved = move(made, made.b, made.server().connection, milliseconds(0), false);
+    const resumedAt = made.world.now;
+    moved.to.tcp.resume(made.world.now, moved.installed);
+    const { rto } = moved.installed.info;
+    made.world.runFor(milliseconds(250));
+    const again = made.world.sent.filter((s) => s.from.equals(B) && s.text.length > 0 && s.at > resumedAt);
+    expect(again.map((s) => s.at - resumedAt)).toEqual([rto]);
+  });
+
+  test('RFC 8985 6: octets of our own that arrive tell what the donor’s flight has lost', () => {
+    const made = established({}, { accepted: (app) => app.send(pattern(5000)) });
+    made.world.runFor(milliseconds(100));
+    made.world.filter = (s) => (s.from.equals(B) ? 'drop' : 'pass');
+    made.server().send(pattern(1000));
+    const moved = move(made, made.b, made.server().connection, milliseconds(0), false);
+    made.world.filter = undefined;
+    made.server().adopt(moved.installed);
+    moved.to.tcp.resume(made.world.now, moved.installed);
+    made.server().send(pattern(1428)); // one full segment, less than DupThresh
+    made.world.runFor(milliseconds(60)); // a round trip, the reordering window, and the way there
+    expect(made.client.receivedLength).toBe(7428);
+  });
+
   test('nothing to send: a pure ACK, at once', () => {
     const made = established();
     made.client.send(pattern(100));

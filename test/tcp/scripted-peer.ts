@@ -45,6 +45,8 @@ export interface PeerOptions extends WireOptions {
   readonly window?: number;
   /** Where the clock starts: decides our ISN (RFC 6528). */
   readonly startAt?: number;
+  /** Round trip of the handshake of opened(), in milliseconds. Default: none. */
+  readonly rttMs?: number;
 }
 
 /** The peer's port, and ours for an active open. */
@@ -148,6 +150,7 @@ export function opened(options: PeerOptions = {}): { peer: ScriptedPeer; app: Ap
   );
   const app = new App(peer.world, connection);
   peer.next();
+  peer.run(options.rttMs ?? 0);
   peer.send({ flags: SYN | ACK, seq: -1, ack: 0, options: options.synOptions ?? { mss: 1000 } });
   peer.rest();
   return { peer, app, connection };
@@ -167,5 +170,15 @@ export function listening(options: PeerOptions & { listen?: Partial<ListenOption
   );
   return { peer, accepted };
 }
+
+/** A SACK option with these blocks, in positions of our stream. */
+export const sack = (peer: ScriptedPeer, ...blocks: readonly (readonly [number, number])[]): TcpOptions => ({
+  sack: blocks.map(([left, right]) => ({
+    left: seqAdd(peer.ours ?? seq(0), left + 1),
+    right: seqAdd(peer.ours ?? seq(0), right + 1),
+  })),
+});
+
+export const starts = (seen: readonly Seen[]): number[] => seen.map((s) => s.seq);
 
 export const LONG = seconds(100_000);

@@ -1,0 +1,154 @@
+// RACK (RFC 8985 6): a segment is lost when one sent later has arrived and it had a round trip and a reordering
+// window of time to do so itself. Being a matter of time, it finds lost retransmissions too, and waits for what is
+// merely late. In force where SACK is negotiated. What a donor sent before a handoff counts as sent when it was
+// installed here (restore.ts): never earlier than it was. Nothing of RACK travels: reordering belongs to a path.
+
+import { after, type Duration, EPOCH, elapsed, type Instant, ZERO } from '../core/time.ts';
+import type { DeliverySink, Run } from './flight.ts';
+import { DUP_THRESH, MAX_REMEMBERED_COPIES, REO_WND_PERSIST } from './limits.ts';
+import type { Position } from './position.ts';
+import type { Range } from './reassembly.ts';
+import type { Tcb } from './tcb.ts';
+
+/** RFC 8985 6.2, step 4: the window is counted in quarters of the least RTT. */
+const REO_WND_SHARE = 1 / 4;
+
+export class Rack implements DeliverySink {
+  /** Of the segment sent last among those delivered: RACK.xmit_ts, RACK.end_seq; its round trip: RACK.rtt. */
+  xmitTs: Instant = EPOCH;
+  endSeq: Position = 0;
+  /** Undefined until a segment of ours was delivered. */
+  rtt: Duration | undefined;
+  reorderingSeen = false;
+  reoWndMult = 1;
+  /** Of the ACK at hand: the duplicate its D-SACK reports (RFC 2883), be it a copy of ours or the network's. */
+  duplicate: Range | undefined;
+  /** RACK.fack, and as it was before the ACK at hand: all that one ACK brings may have come in order. */
+  #fack: Position = 0;
+  #fackBefore: Position = 0;
+  #reoWndPersist = REO_WND_PERSIST;
+  /** RACK.dsack_round: no second step before SND.UNA is here. */
+  #dsackRound: Position | undefined;
+  /** A copy that we sent was not needed, says the ACK at hand. */
+  #spurious = false;
+  /** What was sent again lately, oldest first: only a D-SACK of these is one of our making. */
+  readonly #copies: Range[] = [];
+  #now: Instant = EPOCH;
+  #minRtt: Duration = ZERO;
+  #echoedUntil: Instant = EPOCH;
+
+  /**
+   * An ACK is about to be taken. `echoedUntil`: what was sent at or after it cannot have caused a cumulative
+   * ACK with this timestamp echo; undefined: there is none.
+   */
+  begin(now: Instant, minRtt: Duration | undefined, echoedUntil: Instant | undefined): void {
+    this.#now = now;
+    this.#minRtt = minRtt ?? ZERO;
+    this.#echoedUntil = echoedUntil ?? after(now, 1 as Duration);
+    this.#fackBefore = this.#fack;
+    this.#spurious = false;
+    this.duplicate = undefined;
+  }
+
+  /** Octets newly acknowledged: TSecr tells which copy it was that came (RFC 7323 4.3). */
+  acknowledged(run: Run): void {
+    if (!(run.retransmitted && run.sentAt >= this.#echoedUntil)) this.#update(run);
+    this.#detectReordering(run);
+  }
+
+  /** Octets newly SACKed. The echo is that of the last segment in order and says nothing of these. */
+  sacked(run: Run): void {
+    this.#update(run);
+    this.#detectReordering(run);
+  }
+
+  /** We have sent [start, end) once more. */
+  noteCopy(start: Position, end: Position): void {
+    if (this.#copies.length >= MAX_REMEMBERED_COPIES) this.#copies.shift();
+    this.#copies.push({ start, end });
+  }
+
+  /** A D-SACK. Deviates from RFC 8985 6.2, step 4: what we sent only once was duplicated by the network. */
+  noteDuplicate(start: Position, end: Position, ofProbe: boolean): void {
+    this.duplicate = { start, end };
+    const at = this.#copies.findIndex((copy) => copy.start < end && start < copy.end);
+    if (at < 0) return;
+    this.#copies.splice(at, 1);
+    // A tail loss probe that was not needed is no sign of reordering (7.4).
+    if (!ofProbe) this.#spurious = true;
+  }
+
+  /** RACK_sent_after: was what is delivered sent after `run`? */
+  isAfter(run: Run): boolean {
+    return this.xmitTs > run.sentAt || (this.xmitTs === run.sentAt && this.endSeq > run.end);
+  }
+
+  /** RFC 8985 6.2, step 4, DSACK-based adaptation: once a round, at most. */
+  adapt(una: Position, nxt: Position): void {
+    if (this.#dsackRound !== undefined && una >= this.#dsackRound) this.#dsackRound = undefined;
+    if (!this.#spurious || this.#dsackRound !== undefined) return;
+    this.#spurious = false;
+    this.#dsackRound = nxt;
+    this.#reoWndPersist = REO_WND_PERSIST;
+    this.reoWndMult += 1;
+    // The copy came beside an original that was only late: that is reordering, seen from its other side.
+    this.reorderingSeen = true;
+  }
+
+  /** The same step: the window shrinks again after 16 recoveries without a D-SACK. */
+  onRecoveryEnd(): void {
+    this.#reoWndPersist -= 1;
+    if (this.#reoWndPersist <= 0) this.reoWndMult = 1;
+  }
+
+  /** Step 2. */
+  #update(run: Run): void {
+    if (run.inherited && !run.resent) return; // when it was sent is not known here
+    const rtt = elapsed(run.sentAt, this.#now);
+    // Too quick for the copy: the original came.
+    if (run.retransmitted && rtt < this.#minRtt) return;
+    this.rtt = rtt;
+    if (run.sentAt < this.xmitTs || (run.sentAt === this.xmitTs && run.end <= this.endSeq)) return;
+    this.xmitTs = run.sentAt;
+    this.endSeq = run.end;
+  }
+
+  /** Step 3. */
+  #detectReordering(run: Run): void {
+    if (run.end > this.#fack) this.#fack = run.end;
+    if (run.end < this.#fackBefore && !run.retransmitted) this.reorderingSeen = true;
+  }
+}
+
+/** RFC 8985 6.2, step 5: marks what is lost by now, and sets the timer for what may be soon. */
+export function detectLossByTime(tcb: Tcb, now: Instant): void {
+  const { rack, flight, timers } = tcb;
+  let timeout = 0;
+  if (rack.rtt !== undefined) {
+    const patience = rack.rtt + reorderingWindow(tcb);
+    for (let run = flight.head; run !== undefined; run = run.next) {
+      if (run.sacked || run.awaitsRetransmission) continue;
+      if (rack.isAfter(run)) {
+        const remaining = run.sentAt + patience - now;
+        if (remaining <= 0) flight.markLostAgain(run);
+        else timeout = Math.max(timeout, remaining);
+      } else if (!run.resent) {
+        break; // sent once and later: so is all behind it
+      }
+    }
+  }
+  if (timeout > 0) timers.reordering.set(after(now, timeout as Duration));
+  else timers.reordering.cancel();
+}
+
+/** RACK.reo_wnd, step 4: none where loss is plain and reordering was never seen. */
+function reorderingWindow(tcb: Tcb): number {
+  const { rack, rtt, recovery } = tcb;
+  if (!rack.reorderingSeen && (recovery.phase !== 'open' || enoughSacked(tcb))) return 0;
+  const window = rack.reoWndMult * REO_WND_SHARE * (rtt.minRtt ?? rack.rtt ?? 0);
+  return Math.min(window, rtt.srtt ?? Number.POSITIVE_INFINITY);
+}
+
+/** RACK.segs_sacked >= DupThresh. The scoreboard counts octets; small segments show as ACKs with SACK news. */
+const enoughSacked = (tcb: Tcb): boolean =>
+  tcb.recovery.dupAcks >= DUP_THRESH || tcb.flight.sackedOctets > (DUP_THRESH - 1) * tcb.snd.mss;

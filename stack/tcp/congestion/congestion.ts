@@ -56,3 +56,12 @@ export const thresholdAfterIdle = (cwnd: number): number => (3 * cwnd) / 4;
 
 /** RFC 6928 2. */
 export const initialWindow = (mss: number): number => Math.min(10 * mss, Math.max(2 * mss, 14_600));
+
+/** RFC 5681 3.1: the window grows by what was acknowledged, up to ssthresh. Returns the octets left for avoidance. */
+export function slowStart(window: { cwnd: number; readonly ssthresh: number }, acked: number): number {
+  if (window.cwnd >= window.ssthresh) return acked;
+  const grown = Math.min(window.cwnd + acked, window.ssthresh);
+  const left = acked - (grown - window.cwnd);
+  window.cwnd = grown;
+  return left;
+}

@@ -7,6 +7,7 @@ import {
   type CongestionControl,
   type CongestionState,
   initialWindow,
+  slowStart,
   thresholdAfterIdle,
   usedWindow,
 } from './congestion.ts';
@@ -52,12 +53,7 @@ export class Cubic implements CongestionControl {
       this.#standStill(event.now);
       return;
     }
-    let acked = event.acked;
-    if (this.cwnd < this.ssthresh) {
-      const grown = Math.min(this.cwnd + acked, this.ssthresh);
-      acked -= grown - this.cwnd;
-      this.cwnd = grown;
-    }
+    const acked = slowStart(this, event.acked);
     if (acked > 0 && this.cwnd >= this.ssthresh) this.#avoid(event, acked);
     this.#lastAckAt = event.now;
   }

@@ -7,6 +7,7 @@ import {
   type CongestionControl,
   type CongestionState,
   initialWindow,
+  slowStart,
   thresholdAfterIdle,
   usedWindow,
 } from './congestion.ts';
@@ -27,13 +28,7 @@ export class NewReno implements CongestionControl {
 
   onAck(event: AckEvent): void {
     if (!event.cwndLimited) return; // RFC 7661 4.1: a window that was not used does not grow
-    let acked = event.acked;
-    if (this.cwnd < this.ssthresh) {
-      const grown = Math.min(this.cwnd + acked, this.ssthresh);
-      acked -= grown - this.cwnd;
-      this.cwnd = grown;
-    }
-    this.#acked += acked;
+    this.#acked += slowStart(this, event.acked);
     if (this.#acked >= this.cwnd) {
       this.#acked -= this.cwnd;
       this.cwnd += this.#mss;

@@ -90,6 +90,19 @@ export function establish(tcb: Tcb, now: Instant, seg: Segment): void {
   if (tcb.finQueued) transition(tcb, now, 'FIN-WAIT-1'); // CLOSE came before (RFC 9293 3.10.4)
 }
 
+/**
+ * RFC 9293 3.5, figure 7, line 6: the SYN,ACK of a peer whose SYN has crossed ours establishes. It repeats a SYN that
+ * lies before the window, so the checks of 3.10.7.4 by their letter would drop it. A peer that goes by the letter
+ * drops ours: hence the ACK.
+ */
+export function takeCrossedSynAck(tcb: Tcb, now: Instant, seg: Segment): boolean {
+  if (!seg.isSyn || !seg.isAck || seg.isRst || tcb.passive) return false;
+  if (seg.seq !== SYN_POSITION || seg.length !== 1 || seg.ack !== tcb.snd.nxt) return false;
+  establish(tcb, now, seg);
+  tcb.ackNow = true;
+  return true;
+}
+
 /** RFC 9293 3.10.7.4, fifth check in SYN-RECEIVED: an ACK of something else is reset. */
 export function refuseHandshake(tcb: Tcb, now: Instant, seg: Segment): Verdict {
   resetUnmatched(tcb.layer.ipv6, now, seg.packet, seg.header);

@@ -9,7 +9,7 @@ import { checkReset } from './checks/reset.ts';
 import { checkSequence } from './checks/sequence.ts';
 import { checkSyn } from './checks/syn.ts';
 import { checkUrgent } from './checks/urgent.ts';
-import { inSynSent } from './handshake.ts';
+import { inSynSent, takeCrossedSynAck } from './handshake.ts';
 import { takeFin, takeText } from './receive.ts';
 import { Segment } from './segment.ts';
 import { output } from './send.ts';
@@ -26,6 +26,7 @@ export function segmentArrives(tcb: Tcb, now: Instant, header: TcpHeader, packet
 
 /** RFC 9293 3.10.7.4. */
 function runChecks(tcb: Tcb, now: Instant, seg: Segment): void {
+  if (tcb.state === 'SYN-RECEIVED' && takeCrossedSynAck(tcb, now, seg)) return;
   if (checkSequence(tcb, now, seg) === 'drop') return; // first
   if (checkReset(tcb, now, seg) === 'drop') return; // second
   // Third: security and compartment, which IPv6 does not have.

@@ -256,7 +256,7 @@ describe('RFC 9293 3.10.7.1: segments to no connection', () => {
     bytes[13] = SYN;
     peer.host.ipv6.receive(
       peer.world.now,
-      { at: peer.world.now, from: B, to: A, header: {} as never, text: bytes, gsoSize: 0 },
+      { at: peer.world.now, from: B, to: A, header: {} as never, text: bytes, gsoSize: 0, trafficClass: 0 },
       bytes,
     );
     expect([peer.rest(), peer.host.tcp.counters.get('checksum')]).toEqual([[], 1]);

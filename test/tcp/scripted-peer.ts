@@ -7,11 +7,11 @@ import { milliseconds, seconds } from '../../stack/core/time.ts';
 import type { Connection, ConnectOptions, ListenOptions } from '../../stack/tcp/api.ts';
 import { pseudoHeaderSum } from '../../stack/wire/ipv6.ts';
 import { type Seq, seq, seqAdd, seqDiff } from '../../stack/wire/seq.ts';
-import { emitTcpHeader, TCP_FLAG, tcpHeaderLength } from '../../stack/wire/tcp.ts';
-import type { TcpOptions } from '../../stack/wire/tcp-option.ts';
+import { emitTcpHeader, TCP_FLAG, TCP_HEADER_LEN } from '../../stack/wire/tcp.ts';
+import { type TcpOptions, tcpOptionsLength } from '../../stack/wire/tcp-option.ts';
 import { A, App, B, expectOpen, PORT, type TestHost, type WireOptions, type WireSegment, World } from './support.ts';
 
-export const { fin: FIN, syn: SYN, rst: RST, psh: PSH, ack: ACK, urg: URG } = TCP_FLAG;
+export const { fin: FIN, syn: SYN, rst: RST, psh: PSH, ack: ACK, urg: URG, ece: ECE, cwr: CWR } = TCP_FLAG;
 
 export interface Script {
   readonly flags?: number;
@@ -23,6 +23,15 @@ export interface Script {
   readonly window?: number;
   readonly options?: TcpOptions;
   readonly urgentPointer?: number;
+  /** DSCP and ECN of its IPv6 header. */
+  readonly trafficClass?: number;
+  /** In place of `options`: these octets, whatever they say. A multiple of 4. */
+  readonly rawOptions?: Uint8Array;
+  /** A lie in the header, in words. */
+  readonly dataOffset?: number;
+  /** Octets that arrive of it. */
+  readonly truncateTo?: number;
+  readonly badChecksum?: boolean;
 }
 
 /** What a segment of the TCP under test said, in positions. */
@@ -33,8 +42,11 @@ export interface Seen {
   readonly ack: number;
   readonly length: number;
   readonly window: number;
+  readonly urgentPointer: number;
+  readonly trafficClass: number;
   readonly options: TcpOptions;
   readonly text: Uint8Array;
+  readonly toPort: number;
 }
 
 export interface PeerOptions extends WireOptions {
@@ -55,7 +67,7 @@ export const OURS = 5555;
 export class ScriptedPeer {
   readonly world: World;
   readonly host: TestHost;
-  readonly iss: Seq;
+  iss: Seq;
   window: number;
   /** Next position to send. */
   nxt = 0;
@@ -81,8 +93,20 @@ export class ScriptedPeer {
     const text = typeof script.text === 'number' ? new Uint8Array(script.text).fill(0x78) : (script.text ?? EMPTY);
     const flags = script.flags ?? ACK;
     const at = script.seq ?? this.nxt;
-    const options = { ...this.timestamps?.(), ...script.options };
-    const bytes = new Uint8Array(tcpHeaderLength(options) + text.length);
+    const bytes = this.#emit(script, flags, at, text);
+    const trafficClass = script.trafficClass ?? 0;
+    const segment = { at: this.world.now, from: B, to: A, header: {} as never, text, gsoSize: 0, trafficClass };
+    const controls = ((flags & SYN) !== 0 ? 1 : 0) + ((flags & FIN) !== 0 ? 1 : 0);
+    this.nxt = Math.max(this.nxt, at + text.length + controls);
+    this.host.ipv6.receive(this.world.now, segment, bytes);
+    this.world.timers.runDue(this.world.now);
+  }
+
+  #emit(script: Script, flags: number, at: number, text: Uint8Array): Uint8Array {
+    const options = script.rawOptions === undefined ? { ...this.timestamps?.(), ...script.options } : {};
+    const raw = script.rawOptions ?? EMPTY;
+    const headerLength = TCP_HEADER_LEN + tcpOptionsLength(options) + raw.length;
+    const bytes = new Uint8Array(headerLength + text.length);
     const header = {
       sourcePort: this.port,
       destinationPort: OURS,
@@ -93,14 +117,16 @@ export class ScriptedPeer {
       urgentPointer: script.urgentPointer ?? 0,
       options,
     };
-    bytes.set(text, emitTcpHeader(header, bytes, 0));
-    const checksum = checksumOf(sumWords(bytes, 0, bytes.length, pseudoHeaderSum(B, A, 6, bytes.length)));
-    bytes[16] = checksum >>> 8;
-    bytes[17] = checksum & 0xff;
-    const segment = { at: this.world.now, from: B, to: A, header: {} as never, text, gsoSize: 0 };
-    this.nxt = Math.max(this.nxt, at + text.length + ((flags & FIN) !== 0 ? 1 : 0));
-    this.host.ipv6.receive(this.world.now, segment, bytes);
-    this.world.timers.runDue(this.world.now);
+    bytes.set(raw, emitTcpHeader(header, bytes, 0));
+    bytes.set(text, headerLength);
+    bytes[12] = script.dataOffset === undefined ? headerLength << 2 : script.dataOffset << 4;
+    const arrives = bytes.subarray(0, script.truncateTo ?? bytes.length);
+    if (arrives.length < TCP_HEADER_LEN) return arrives;
+    const sum = sumWords(arrives, 0, arrives.length, pseudoHeaderSum(B, A, 6, arrives.length));
+    const checksum = checksumOf(sum) ^ (script.badChecksum === true ? 0x5555 : 0);
+    arrives[16] = checksum >>> 8;
+    arrives[17] = checksum & 0xff;
+    return arrives;
   }
 
   /** The next segment that the TCP under test has sent, if there is one. */
@@ -136,8 +162,11 @@ export class ScriptedPeer {
       ack: seqDiff(header.ack, seqAdd(this.iss, 1)),
       length: text.length,
       window: header.window,
+      urgentPointer: header.urgentPointer,
+      trafficClass: segment.trafficClass,
       options: header.options,
       text,
+      toPort: header.destinationPort,
     };
   }
 }

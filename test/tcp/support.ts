@@ -52,6 +52,7 @@ export interface WireSegment {
   readonly header: TcpHeader;
   readonly text: Uint8Array;
   readonly gsoSize: number;
+  readonly trafficClass: number;
 }
 
 interface Flying {
@@ -160,6 +161,7 @@ function describe(at: Instant, packet: OutgoingPacket): WireSegment {
     header: header.value,
     text: packet.buffer.slice(header.end, packet.end),
     gsoSize: packet.gsoSize ?? 0,
+    trafficClass: packet.trafficClass ?? 0,
   };
 }
 
@@ -228,7 +230,7 @@ export class FakeIpv6 implements Ipv6Port {
       start: 0,
       end: bytes.length,
       hopLimit: 64,
-      trafficClass: 0,
+      trafficClass: segment.trafficClass,
       checksumValid: false,
       gsoSize: segment.gsoSize,
       hasHomeAddressOption: false,

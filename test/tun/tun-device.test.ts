@@ -41,6 +41,9 @@ function open(options: Partial<TunOptions> = {}): TunDevice {
   return device;
 }
 
+/** `nodad`: without it the kernel keeps the address tentative for a moment and drops the first packet to it. */
+const giveKernelItsAddress = (): string => netns.ip('address', 'add', `${KERNEL}/64`, 'dev', 'tun-a', 'nodad');
+
 /** Copies what arrives: frames are lent. */
 function collect(device: TunDevice): Frame[] {
   const got: Frame[] = [];
@@ -78,7 +81,7 @@ describe.skipIf(!requireOrSkip('tun'))('TunDevice', () => {
     'RFC 4443 4.2: a ping of the kernel is answered by an echo over the device',
     async () => {
       const device = open();
-      netns.ip('address', 'add', `${KERNEL}/64`, 'dev', 'tun-a');
+      giveKernelItsAddress();
       device.onFrames((now, frames) => {
         for (const frame of frames) echo(device, now, frame);
       });
@@ -90,7 +93,7 @@ describe.skipIf(!requireOrSkip('tun'))('TunDevice', () => {
 
   test('a ping of ours is answered by the kernel', async () => {
     const device = open({ offloads: 'none' });
-    netns.ip('address', 'add', `${KERNEL}/64`, 'dev', 'tun-a');
+    giveKernelItsAddress();
     const got = collect(device);
     const request = { identifier: 7, sequence: 9, data: Uint8Array.of(1, 2, 3) };
     const ends = { source: US, destination: KERNEL };
@@ -104,7 +107,7 @@ describe.skipIf(!requireOrSkip('tun'))('TunDevice', () => {
 
   test('a super-frame of the kernel comes in whole, with its segment size and where its checksum goes', async () => {
     const device = open();
-    netns.ip('address', 'add', `${KERNEL}/64`, 'dev', 'tun-a');
+    giveKernelItsAddress();
     const superFrames: { length: number; offload: Offload | undefined }[] = [];
     device.onFrames((now, frames) => {
       for (const frame of frames) {
@@ -122,7 +125,7 @@ describe.skipIf(!requireOrSkip('tun'))('TunDevice', () => {
 
   test('without offloads the kernel cuts and completes before it hands a frame over', async () => {
     const device = open({ offloads: 'none' });
-    netns.ip('address', 'add', `${KERNEL}/64`, 'dev', 'tun-a');
+    giveKernelItsAddress();
     const got = collect(device);
     const script = `require('net').connect({ host: '${US}', port: 80 })`;
     const client = netns.spawn(process.execPath, ['-e', script]);

@@ -20,6 +20,9 @@ import { homeAddressOf, OPTION } from '../wire/option.ts';
 /** No sensible sender needs more (RFC 8504 5.3 lets a host set a limit). */
 export const MAX_EXTENSION_HEADERS = 32;
 
+/** In one Hop-by-Hop or Destination Options header, padding not counted: the default of RFC 8504 5.3. */
+export const MAX_OPTIONS = 8;
+
 export interface HeaderChain {
   /** The upper layer, or the header that the walk could not get past. */
   readonly protocol: number;

@@ -8,6 +8,7 @@ import type { Trace } from '../core/trace.ts';
 import type { Address } from '../wire/address.ts';
 import { AddressMap } from './address-map.ts';
 import { Egress, Port } from './egress.ts';
+import { FlowLabels } from './flow-label.ts';
 import { HookList } from './hook-list.ts';
 import { LoopbackDevice } from './loopback.ts';
 import { PathMtu } from './pmtu.ts';
@@ -31,6 +32,7 @@ export class Ipv6Context {
   readonly hooks = new HookList();
   readonly layers = new UpperLayers();
   readonly egress: Egress;
+  readonly flowLabels: FlowLabels;
   readonly pathMtu: PathMtu;
   readonly loopback: Port;
   readonly #trace: Trace;
@@ -41,6 +43,7 @@ export class Ipv6Context {
     this.counters = options.counters;
     this.#trace = options.trace;
     this.egress = new Egress(options.counters);
+    this.flowLabels = new FlowLabels(options.random);
     this.loopback = new Port(new LoopbackDevice(options.timers));
     this.pathMtu = new PathMtu(options.timers, (now, destination) => {
       this.trace(now, 'path-mtu-aged', { destination: destination.toString() });

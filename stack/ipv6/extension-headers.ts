@@ -6,6 +6,7 @@ import { assertNever } from '../core/parsed.ts';
 import type { Instant } from '../core/time.ts';
 import type { Address } from '../wire/address.ts';
 import {
+  headerLengthAt,
   homeAddressOfRoutingHeader2,
   isExtensionHeader,
   parseFragmentHeader,
@@ -16,8 +17,8 @@ import {
 } from '../wire/extension-header.ts';
 import { ICMPV6, PARAMETER_PROBLEM_CODE, TIME_EXCEEDED_CODE } from '../wire/icmpv6.ts';
 import { IPV6_FIELD, IPV6_HEADER_LEN, type Ipv6Header, PROTOCOL } from '../wire/ipv6.ts';
-import { homeAddressOf, type Ipv6Option, OPTION, unknownOptionAction } from '../wire/option.ts';
-import { holdsWholeChain, MAX_EXTENSION_HEADERS } from './chain.ts';
+import { excessOf, homeAddressOf, type Ipv6Option, OPTION, unknownOptionAction } from '../wire/option.ts';
+import { holdsWholeChain, MAX_EXTENSION_HEADERS, MAX_OPTIONS } from './chain.ts';
 import type { Ipv6Context } from './context.ts';
 import type { IcmpErrorSender } from './icmp-error.ts';
 import { type Fragment, Reassembly } from './reassembly.ts';
@@ -43,8 +44,8 @@ export type WalkResult =
 
 const DONE: WalkResult = { kind: 'done' };
 
-/** RFC 8200 4.5: offset and length of a fragment may not exceed this. */
-const MAX_FRAGMENT_END = 65_535;
+/** RFC 8200 4.5: the Payload Length of the whole packet may not exceed this. */
+const MAX_PAYLOAD_LENGTH = 65_535;
 
 /** How far one packet's walk has come. */
 interface Walk {
@@ -137,6 +138,10 @@ export class ExtensionHeaders {
   }
 
   #options(walk: Walk): Step {
+    // RFC 8504 5.3: what no honest sender needs is discarded in silence.
+    const end = Math.min(walk.packet.length, walk.at + headerLengthAt(walk.protocol, walk.packet, walk.at));
+    const excess = excessOf(walk.packet, walk.at + 2, end, MAX_OPTIONS);
+    if (excess !== undefined) return this.#drop(excess);
     const header = parseOptionsHeader(walk.packet, walk.at);
     if (!header.ok) return this.#malformed(walk, header.pointer);
     const mayHaveHome = walk.protocol === PROTOCOL.destinationOptions;
@@ -211,7 +216,7 @@ export class ExtensionHeaders {
     if (header.more && length % 8 !== 0) {
       return this.#problem(walk, PARAMETER_PROBLEM_CODE.field, IPV6_FIELD.payloadLength, 'fragment-length');
     }
-    if (header.offset + length > MAX_FRAGMENT_END) {
+    if (walk.at - IPV6_HEADER_LEN + header.offset + length > MAX_PAYLOAD_LENGTH) {
       return this.#problem(walk, PARAMETER_PROBLEM_CODE.field, walk.at + 2, 'fragment-too-long');
     }
     if (length === 0) return this.#drop('fragment-empty');

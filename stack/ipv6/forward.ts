@@ -24,7 +24,7 @@ export class Forwarding {
   /** `ingress`: where it came in; undefined for what came out of a tunnel. */
   input(now: Instant, frame: Frame, header: Ipv6Header, ingress: Port | undefined): void {
     if (!isForwardable(header)) {
-      this.#context.drop('not-forwardable');
+      this.#refuseScope(now, frame, header, ingress);
       return;
     }
     for (const packet of cutSuperFrame(frame)) this.#packet(now, packet, header, ingress);
@@ -62,6 +62,19 @@ export class Forwarding {
     setU8(copy, IPV6_FIELD.hopLimit, hopLimit);
     this.#context.counters.bump('forwarded');
     this.#context.egress.send(now, egress, { bytes: copy });
+  }
+
+  /**
+   * RFC 4443 3.1, code 2: a link-local source asks for what lies beyond its link. It is told, where the answer takes the
+   * way that the packet came.
+   */
+  #refuseScope(now: Instant, frame: Frame, { source, destination }: Ipv6Header, ingress: Port | undefined): void {
+    const onLink = source.isLinkLocal && ingress !== undefined && this.#context.routes.lookup(source) === ingress;
+    if (onLink && destination.isRoutableUnicast) {
+      this.#refuse(now, frame.bytes, ICMPV6.unreachable, UNREACHABLE_CODE.beyondScope, 0, 'not-forwardable');
+    } else {
+      this.#context.drop('not-forwardable');
+    }
   }
 
   #refuse(now: Instant, bytes: Uint8Array, type: number, code: number, parameter: number, reason: string): void {

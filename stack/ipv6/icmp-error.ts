@@ -22,7 +22,7 @@ const REDIRECT = 137;
 const ERRORS_PER_SECOND = 100;
 const ERROR_BURST = 50;
 
-/** RFC 4443 2.4(c): the whole error stays within the minimum MTU. */
+/** RFC 4443 2.4(c): the whole error stays within the minimum MTU, with the headers of a detour. */
 const MAX_QUOTE = MINIMUM_MTU - IPV6_HEADER_LEN - ICMPV6_HEADER_LEN;
 
 const INTERVAL_US = seconds(1) / ERRORS_PER_SECOND;
@@ -49,7 +49,8 @@ export class IcmpErrorSender {
       ? header.destination
       : this.#context.selectSource(header.source);
     if (source === undefined) return;
-    const quoted = offending.subarray(0, Math.min(offending.length, MAX_QUOTE));
+    const room = MAX_QUOTE - this.#output.headerOverhead(source, header.source, PROTOCOL.icmpv6);
+    const quoted = offending.subarray(0, Math.min(offending.length, room));
     const { buffer, start } = this.#context.egress.allocate(ICMPV6_HEADER_LEN + quoted.length);
     const end = emitIcmpv6({ kind: 'error', type, code, parameter, quoted }, buffer, start);
     this.#context.counters.bump(`icmp.sent.${type}`);

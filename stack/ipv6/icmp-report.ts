@@ -1,6 +1,7 @@
 // ICMPv6 errors that come in (RFC 4443 2.4 d): matched back to the packet of ours that they quote, through type 2
 // routing header and Home Address option to the addresses that the upper layer named, and reported to it. A
-// Packet Too Big lowers the path MTU (RFC 8201); an error from inside a tunnel is relayed (RFC 2473 8).
+// Packet Too Big lowers the path MTU (RFC 8201), if it quotes what we have sent; an error from inside a tunnel is
+// relayed (RFC 2473 8).
 
 import type { Instant } from '../core/time.ts';
 import type { Address } from '../wire/address.ts';
@@ -47,10 +48,14 @@ export class IcmpReports {
   }
 
   #input(now: Instant, error: Icmpv6Error, nesting: number): void {
-    const kind = KINDS[error.type];
-    const quoted = kind === undefined ? undefined : this.#ourPacket(error.quoted);
-    if (kind === undefined || quoted === undefined) {
+    const kind = KINDS[error.type] ?? 'unknown';
+    const quoted = this.#ourPacket(error.quoted);
+    if (quoted === undefined) {
       this.#context.drop('icmp-error-not-ours');
+      return;
+    }
+    if (nesting === 0 && kind === 'packet-too-big' && !this.#isCredible(error, quoted)) {
+      this.#context.drop('packet-too-big-made-up');
       return;
     }
     const { type, code, parameter } = error;
@@ -77,6 +82,21 @@ export class IcmpReports {
     const remote = consumed ? destination : (chain.routed?.address ?? destination);
     const wireDestination = consumed ? (chain.routed?.address ?? destination) : destination;
     return { header: header.value, chain, local, remote, wireDestination };
+  }
+
+  /**
+   * RFC 8201 6, RFC 5927 7: is this really a packet of ours? Whoever can forge it has to see what we send: a layer that
+   * keeps track of what is under way knows it; of all else the flow label has to be right.
+   */
+  #isCredible(error: Icmpv6Error, { header, chain, local, remote }: Quoted): boolean {
+    const rest = error.quoted.subarray(chain.start);
+    const layer = this.#context.layers.get(chain.protocol);
+    if (layer?.isUnderWay !== undefined) {
+      return chain.complete && chain.fragmentOffset === 0 && layer.isUnderWay(local, remote, rest);
+    }
+    const { flowLabels } = this.#context;
+    if (chain.protocol !== PROTOCOL.ipv6) return header.flowLabel === flowLabels.of(local, remote, chain.protocol);
+    return rest.length >= IPV6_HEADER_LEN && header.flowLabel === flowLabels.ofTunnelled(rest, 0);
   }
 
   /** Believed only of a packet that was larger than what is now said to fit (RFC 8201 4, 6). */

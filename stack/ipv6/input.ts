@@ -103,9 +103,13 @@ export class Input {
     }
   }
 
-  /** RFC 4291 2.5.2, 2.5.3, 2.7: multicast is no source, the unspecified address no destination, ::1 on no wire. */
+  /**
+   * RFC 4291 2.5.2, 2.5.3, 2.7: multicast is no source, the unspecified address no destination, ::1 on no wire. 2.5.5.2:
+   * a mapped IPv4 address is for a socket API; on a wire it would slip past whoever filters by address.
+   */
   #hasSaneAddresses({ source, destination }: Ipv6Header, ingress: Port | undefined): boolean {
     if (source.isMulticast || destination.isUnspecified) return false;
+    if (source.isMappedIpv4 || destination.isMappedIpv4) return false;
     return ingress === this.#context.loopback || !(source.isLoopback || destination.isLoopback);
   }
 

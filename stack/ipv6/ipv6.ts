@@ -1,6 +1,6 @@
 // The IPv6 layer of a host or router, put together from its parts: input, forwarding, output, ICMPv6, path MTU.
 // It offers Ipv6Port to the layers above and Ipv6Mobility to what plugs into it. Not here: IPv4, Neighbor Discovery
-// (links are point to point), multicast beyond an echo to all nodes, flow labels, IPsec.
+// (links are point to point), multicast beyond an echo to all nodes, IPsec.
 
 import { Counters } from '../core/counters.ts';
 import type { Random } from '../core/random.ts';

@@ -68,6 +68,12 @@ export class Output {
     return (this.#context.isLocal(destination) ? undefined : hooks.detour(source, destination, protocol)) ?? DIRECT;
   }
 
+  /** Octets beside the IPv6 header that a packet of this protocol gets on its way out. */
+  headerOverhead(source: Address, destination: Address, protocol: number): number {
+    const detour = this.detourOf(source, destination, protocol);
+    return extensionLength(detour) + (detour.tunnel === undefined ? 0 : IPV6_HEADER_LEN);
+  }
+
   sendVia(now: Instant, packet: OutgoingPacket, detour: Detour): SendVerdict {
     const way = this.#wayOf(packet, detour);
     if (way === undefined) {
@@ -177,7 +183,7 @@ export class Output {
     }
     const header = {
       trafficClass: packet.trafficClass ?? 0,
-      flowLabel: 0,
+      flowLabel: packet.flowLabel ?? this.#context.flowLabels.of(packet.source, packet.destination, packet.protocol),
       payloadLength: packet.end - at,
       nextHeader,
       hopLimit: packet.hopLimit ?? DEFAULT_HOP_LIMIT,

@@ -6,12 +6,15 @@ import { after, type Duration, type Instant, seconds } from '../core/time.ts';
 import type { Timer, TimerQueue } from '../core/timer-queue.ts';
 import type { Address } from '../wire/address.ts';
 import { MINIMUM_MTU } from '../wire/ipv6.ts';
+import { FairTable } from './fair-table.ts';
 
 /** RFC 8201 4: never less than five minutes, ten recommended. */
 const LIFETIME: Duration = seconds(600);
 
 /** Paths with an MTU of their own; beyond this the oldest is forgotten (its next large packet asks again). */
 const MAX_PATHS = 1024;
+/** Of them to one /64, so that a site with many addresses forgets its own. */
+const MAX_PATHS_TO_ONE_SITE = MAX_PATHS / 16;
 
 interface PathEntry {
   readonly destination: Address;
@@ -21,7 +24,7 @@ interface PathEntry {
 
 export class PathMtu {
   /** In the order of their expiry: all live equally long. */
-  readonly #paths = new Map<string, PathEntry>();
+  readonly #paths = new FairTable<PathEntry>({ entries: MAX_PATHS, entriesOfOneSite: MAX_PATHS_TO_ONE_SITE });
   readonly #timer: Timer;
   readonly #grown: (now: Instant, destination: Address) => void;
 
@@ -48,27 +51,22 @@ export class PathMtu {
    */
   lower(now: Instant, destination: Address, mtu: number, firstHop: number): boolean {
     if (mtu < MINIMUM_MTU || mtu >= this.get(destination, firstHop)) return false;
-    this.#paths.delete(destination.key);
-    const oldest = this.#paths.keys().next();
-    if (this.#paths.size >= MAX_PATHS && oldest.done !== true) this.#paths.delete(oldest.value);
-    this.#paths.set(destination.key, { destination, mtu, expires: after(now, LIFETIME) });
+    this.#paths.add(destination.key, destination, { destination, mtu, expires: after(now, LIFETIME) });
     this.#arm();
     return true;
   }
 
   #expire(now: Instant): void {
-    for (const [key, entry] of this.#paths) {
-      if (entry.expires > now) break;
-      this.#paths.delete(key);
-      this.#grown(now, entry.destination);
+    for (let oldest = this.#paths.oldest; oldest !== undefined; oldest = this.#paths.oldest) {
+      if (oldest.expires > now) break;
+      this.#paths.delete(oldest.destination.key);
+      this.#grown(now, oldest.destination);
     }
     this.#arm();
   }
 
   #arm(): void {
-    for (const entry of this.#paths.values()) {
-      this.#timer.set(entry.expires);
-      return;
-    }
+    const { oldest } = this.#paths;
+    if (oldest !== undefined) this.#timer.set(oldest.expires);
   }
 }

@@ -37,7 +37,8 @@ export interface ReceivedPacket {
 
 /** An ICMPv6 error about a packet we sent, already matched to the addresses the upper layer used. */
 export interface IcmpErrorReport {
-  readonly kind: 'unreachable' | 'packet-too-big' | 'time-exceeded' | 'parameter-problem';
+  /** 'unknown': of a type that is not known here, which is reported all the same (RFC 4443 2.4 a). */
+  readonly kind: 'unreachable' | 'packet-too-big' | 'time-exceeded' | 'parameter-problem' | 'unknown';
   readonly code: number;
   /** MTU of a Packet Too Big, pointer of a Parameter Problem, else 0. */
   readonly parameter: number;
@@ -55,6 +56,11 @@ export type UpperVerdict = 'accepted' | 'port-unreachable' | 'unknown-protocol';
 export interface UpperLayer {
   input(now: Instant, packet: ReceivedPacket): UpperVerdict;
   icmpError?(now: Instant, report: IcmpErrorReport): void;
+  /**
+   * Asked before a Packet Too Big is believed (RFC 8201 6): has this layer sent the packet that is quoted, and is it
+   * under way still? Without this method the flow label decides.
+   */
+  isUnderWay?(local: Address, remote: Address, quoted: Uint8Array): boolean;
   /** The path between these two addresses has changed (MTU, overhead, gso); undefined remote: any. */
   pathChanged?(now: Instant, local: Address | undefined, remote: Address | undefined): void;
 }
@@ -91,6 +97,8 @@ export interface OutgoingPacket {
   readonly gsoSize?: number;
   readonly hopLimit?: number;
   readonly trafficClass?: number;
+  /** RFC 6437. Absent: made from addresses and protocol. */
+  readonly flowLabel?: number;
 }
 
 export type SendVerdict = 'sent' | 'no-route' | 'too-big' | 'dropped';

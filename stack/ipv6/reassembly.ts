@@ -1,21 +1,28 @@
 // Reassembly of fragments (RFC 8200 4.5; overlaps: RFC 5722). Everything a peer can feed is bounded: packets
-// under way, octets, fragments a packet; beyond that the oldest goes. Atomic fragments (RFC 6946) never come here.
+// under way, memory, fragments a packet. Beyond that the oldest goes, first of the site that sends too much. Atomic
+// fragments (RFC 6946) never come here.
 
 import { equalBytes, setU8, setU16 } from '../core/bytes.ts';
 import { after, type Instant, seconds } from '../core/time.ts';
 import type { Timer, TimerQueue } from '../core/timer-queue.ts';
 import { FRAGMENT_HEADER_LEN, type FragmentHeader } from '../wire/extension-header.ts';
 import { IPV6_FIELD, IPV6_HEADER_LEN, type Ipv6Header } from '../wire/ipv6.ts';
+import { FairTable } from './fair-table.ts';
 
 /** RFC 8200 4.5: 60 s after the first fragment to arrive. */
 const TIMEOUT = seconds(60);
 
 export const MAX_REASSEMBLIES = 256;
 export const MAX_REASSEMBLY_OCTETS = 4 * 1024 * 1024;
+/** A quarter for one site: it takes four that work together to push out the packets of a fifth. */
+export const MAX_REASSEMBLIES_OF_ONE_SITE = MAX_REASSEMBLIES / 4;
+export const MAX_REASSEMBLY_OCTETS_OF_ONE_SITE = MAX_REASSEMBLY_OCTETS / 4;
 /** 65535 octets over the minimum MTU are 54 fragments. */
 export const MAX_FRAGMENTS = 128;
-
 const MAX_PAYLOAD_LENGTH = 0xffff;
+
+/** What a fragment costs beside its octets, so that tiny ones are not free. */
+export const FRAGMENT_OVERHEAD = 256;
 
 export interface Fragment {
   readonly ip: Ipv6Header;
@@ -35,10 +42,15 @@ interface Piece {
 }
 
 interface Assembly {
+  readonly key: string;
   readonly expires: Instant;
+  readonly site: Site;
   /** In the order of their offsets, none touching another's octets. */
   readonly pieces: Piece[];
+  /** Of the original that are here. */
   octets: number;
+  /** Memory it holds. */
+  cost: number;
   /** Length of the fragmentable part, known from the last fragment. */
   total: number | undefined;
   /** The first fragment, octets copied: its headers go in front of the whole. */
@@ -47,15 +59,26 @@ interface Assembly {
   spoiled: boolean;
 }
 
+/** A /64, and what its packets under way hold in memory. */
+interface Site {
+  readonly name: string;
+  packets: number;
+  cost: number;
+}
+
 /** Why a fragment was not used, for a counter; or the reassembled packet; undefined while octets are missing. */
 export type ReassemblyResult = { readonly packet: Uint8Array } | { readonly dropped: string } | undefined;
 
 export class Reassembly {
   /** In the order of their expiry. */
-  readonly #assemblies = new Map<string, Assembly>();
+  readonly #assemblies = new FairTable<Assembly>(
+    { entries: MAX_REASSEMBLIES, entriesOfOneSite: MAX_REASSEMBLIES_OF_ONE_SITE },
+    (assembly) => this.#settle(assembly),
+  );
+  readonly #sites = new Map<string, Site>();
   readonly #timer: Timer;
   readonly #timedOut: (now: Instant, first: Fragment | undefined) => void;
-  #octets = 0;
+  #cost = 0;
 
   /** `timedOut` gets the first fragment, where that one had come: it is owed a Time Exceeded. */
   constructor(timers: TimerQueue, timedOut: (now: Instant, first: Fragment | undefined) => void) {
@@ -63,38 +86,56 @@ export class Reassembly {
     this.#timedOut = timedOut;
   }
 
-  /** Packets under way, and the octets that they hold. */
+  /** Packets under way, and the octets of memory that they hold. */
   get size(): { readonly packets: number; readonly octets: number } {
-    return { packets: this.#assemblies.size, octets: this.#octets };
+    return { packets: this.#assemblies.size, octets: this.#cost };
   }
 
   add(now: Instant, fragment: Fragment): ReassemblyResult {
-    const key = `${fragment.ip.source.key}${fragment.ip.destination.key}${fragment.header.id}`;
-    const assembly = this.#assemblies.get(key) ?? this.#begin(now, key);
+    const { source, destination } = fragment.ip;
+    const key = `${source.key}${destination.key}${fragment.header.id}`;
+    const assembly = this.#assemblies.get(key) ?? this.#begin(now, key, fragment);
     if (assembly.spoiled) return { dropped: 'fragment-spoiled' };
     const result = this.#insert(assembly, fragment);
     if (result !== undefined) return result;
     if (assembly.first === undefined || assembly.octets !== assembly.total) {
-      this.#makeRoom();
+      this.#makeRoom(assembly);
       return undefined;
     }
-    this.#forget(key, assembly);
-    return joined(assembly.first, assembly.pieces, assembly.total);
+    this.#forget(assembly);
+    // A first fragment with more headers in front of its Fragment header than the others have.
+    if (assembly.first.at - IPV6_HEADER_LEN + assembly.total > MAX_PAYLOAD_LENGTH)
+      return { dropped: 'fragment-too-long' };
+    return { packet: joined(assembly.first, assembly.pieces, assembly.total) };
   }
 
-  #begin(now: Instant, key: string): Assembly {
-    const expires = after(now, TIMEOUT);
-    const assembly: Assembly = { expires, pieces: [], octets: 0, total: undefined, first: undefined, spoiled: false };
-    this.#assemblies.set(key, assembly);
-    this.#makeRoom();
+  #begin(now: Instant, key: string, { ip: { source } }: Fragment): Assembly {
+    const name = `${source.w0}/${source.w1}`;
+    const site = this.#sites.get(name) ?? { name, packets: 0, cost: 0 };
+    const assembly: Assembly = {
+      key,
+      expires: after(now, TIMEOUT),
+      site,
+      pieces: [],
+      octets: 0,
+      cost: 0,
+      total: undefined,
+      first: undefined,
+      spoiled: false,
+    };
+    this.#assemblies.add(key, source, assembly);
+    this.#sites.set(name, site);
+    site.packets += 1;
+    this.#charge(assembly, FRAGMENT_OVERHEAD);
     this.#arm();
     return assembly;
   }
 
   #insert(assembly: Assembly, fragment: Fragment): ReassemblyResult {
-    const { header, packet, at } = fragment;
+    const { header, at } = fragment;
     const { offset } = header;
-    const data = packet.subarray(at + FRAGMENT_HEADER_LEN);
+    const start = at + FRAGMENT_HEADER_LEN;
+    const data = fragment.packet.subarray(start);
     const end = offset + data.length;
     let place = assembly.pieces.length;
     while (place > 0 && (assembly.pieces[place - 1]?.offset ?? 0) >= offset) place -= 1;
@@ -106,16 +147,18 @@ export class Reassembly {
     if (overlaps || !agreesOnTotal(assembly, end, header.more)) return this.#spoil(assembly, 'fragment-overlap');
     if (assembly.pieces.length >= MAX_FRAGMENTS) return this.#spoil(assembly, 'fragment-count');
     if (!header.more) assembly.total = end;
-    if (offset === 0) assembly.first = { ...fragment, packet: packet.slice() };
-    assembly.pieces.splice(place, 0, { offset, end, data: data.slice() });
+    // The first is kept whole, for its headers and to be quoted; of the others only the data.
+    const copy = fragment.packet.slice(offset === 0 ? 0 : start);
+    if (offset === 0) assembly.first = { ...fragment, packet: copy };
+    assembly.pieces.splice(place, 0, { offset, end, data: offset === 0 ? copy.subarray(start) : copy });
     assembly.octets += data.length;
-    this.#octets += data.length;
+    this.#charge(assembly, copy.length + FRAGMENT_OVERHEAD);
     return undefined;
   }
 
   /** Keeps the entry, so that fragments still to come are known for what they are, but none of its octets. */
   #spoil(assembly: Assembly, dropped: string): ReassemblyResult {
-    this.#octets -= assembly.octets;
+    this.#charge(assembly, FRAGMENT_OVERHEAD - assembly.cost);
     assembly.octets = 0;
     assembly.pieces.length = 0;
     assembly.first = undefined;
@@ -123,32 +166,42 @@ export class Reassembly {
     return { dropped };
   }
 
-  #makeRoom(): void {
-    for (const [key, assembly] of this.#assemblies) {
-      if (this.#assemblies.size <= MAX_REASSEMBLIES && this.#octets <= MAX_REASSEMBLY_OCTETS) return;
-      this.#forget(key, assembly);
-    }
+  #makeRoom(assembly: Assembly): void {
+    while (assembly.site.cost > MAX_REASSEMBLY_OCTETS_OF_ONE_SITE) this.#assemblies.evictOldestBeside(assembly.key);
+    while (this.#cost > MAX_REASSEMBLY_OCTETS) this.#assemblies.evictOldest();
   }
 
-  #forget(key: string, assembly: Assembly): void {
-    this.#assemblies.delete(key);
-    this.#octets -= assembly.octets;
+  #charge(assembly: Assembly, octets: number): void {
+    assembly.cost += octets;
+    assembly.site.cost += octets;
+    this.#cost += octets;
+  }
+
+  #forget(assembly: Assembly): void {
+    this.#assemblies.delete(assembly.key);
+    this.#settle(assembly);
+  }
+
+  /** It has left the table. */
+  #settle(assembly: Assembly): void {
+    const { site } = assembly;
+    this.#charge(assembly, -assembly.cost);
+    site.packets -= 1;
+    if (site.packets === 0) this.#sites.delete(site.name);
   }
 
   #expire(now: Instant): void {
-    for (const [key, assembly] of this.#assemblies) {
-      if (assembly.expires > now) break;
-      this.#forget(key, assembly);
-      if (!assembly.spoiled) this.#timedOut(now, assembly.first);
+    for (let oldest = this.#assemblies.oldest; oldest !== undefined; oldest = this.#assemblies.oldest) {
+      if (oldest.expires > now) break;
+      this.#forget(oldest);
+      if (!oldest.spoiled) this.#timedOut(now, oldest.first);
     }
     this.#arm();
   }
 
   #arm(): void {
-    for (const assembly of this.#assemblies.values()) {
-      this.#timer.set(assembly.expires);
-      return;
-    }
+    const { oldest } = this.#assemblies;
+    if (oldest !== undefined) this.#timer.set(oldest.expires);
   }
 }
 
@@ -159,13 +212,12 @@ function agreesOnTotal(assembly: Assembly, end: number, more: boolean): boolean 
 }
 
 /** The original packet: the headers of the first fragment without its Fragment header, and all the data. */
-function joined(first: Fragment, pieces: readonly Piece[], total: number): ReassemblyResult {
+function joined(first: Fragment, pieces: readonly Piece[], total: number): Uint8Array {
   const length = first.at + total;
-  if (length - IPV6_HEADER_LEN > MAX_PAYLOAD_LENGTH) return { dropped: 'fragment-too-long' };
   const packet = new Uint8Array(length);
   packet.set(first.packet.subarray(0, first.at));
   for (const piece of pieces) packet.set(piece.data, first.at + piece.offset);
   setU8(packet, first.nextHeaderAt, first.header.nextHeader);
   setU16(packet, IPV6_FIELD.payloadLength, length - IPV6_HEADER_LEN);
-  return { packet };
+  return packet;
 }

@@ -35,7 +35,7 @@ export class Tunnels {
     const start = at - IPV6_HEADER_LEN;
     const outer = {
       trafficClass: ((u8(buffer, at) & 0xf) << 4) | (u8(buffer, at + 1) >>> 4),
-      flowLabel: 0,
+      flowLabel: this.#context.flowLabels.ofTunnelled(buffer, at),
       payloadLength: end - at,
       nextHeader: PROTOCOL.ipv6,
       hopLimit: TUNNEL_HOP_LIMIT,

@@ -25,9 +25,14 @@ export function quotedSegment(quoted: Uint8Array): QuotedSegment | undefined {
   return { localPort: u16(quoted, 0), remotePort: u16(quoted, 2), seq: u32(quoted, 4) };
 }
 
-export function icmpErrorArrives(tcb: Tcb, now: Instant, report: IcmpErrorReport, quoted: QuotedSegment): void {
+/** RFC 5927 4.1. */
+export function isInFlight(tcb: Tcb, quoted: QuotedSegment): boolean {
   const position = positionOf(tcb.snd.iss, tcb.snd.una, seq(quoted.seq));
-  if (position < tcb.snd.una || position > tcb.snd.nxt) return; // RFC 5927 4.1
+  return position >= tcb.snd.una && position < tcb.snd.nxt;
+}
+
+export function icmpErrorArrives(tcb: Tcb, now: Instant, report: IcmpErrorReport, quoted: QuotedSegment): void {
+  if (!isInFlight(tcb, quoted)) return;
   if (report.kind === 'packet-too-big') {
     tooBig(tcb, now);
     return;

@@ -121,6 +121,7 @@ function sendPacket(
     start,
     end: textAt + length,
     checksumOffset: TCP_CHECKSUM,
+    flowLabel: tcb.flowLabel,
   };
   return ipv6.send(now, length > mss ? { ...packet, gsoSize: mss } : packet);
 }

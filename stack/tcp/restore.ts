@@ -17,12 +17,18 @@ export const endpointOf = (end: EndpointSnapshot): Endpoint => ({
   port: end.port,
 });
 
+/** What this node says of the connection's way. */
+export interface Way {
+  readonly path: Path;
+  readonly flowLabel: number;
+}
+
 /** Throws where octets of the send buffer are missing: the caller has to complete it first. */
 export function restoreTcb(
   layer: TcbLayer,
   now: Instant,
   snapshot: ConnectionSnapshot,
-  path: Path,
+  { path, flowLabel }: Way,
   install: InstallOptions,
 ): Tcb {
   if (missingFromSendBuffer(snapshot).length > 0) throw new Error('TCP snapshot: the send buffer is not complete');
@@ -44,6 +50,7 @@ export function restoreTcb(
     receiveShift: negotiated.receiveShift,
     advertisedMss: negotiated.advertisedMss,
     timestampOffset: (firstValue - timestampTick(now)) >>> 0,
+    flowLabel,
   });
   tcb.state = snapshot.state;
   tcb.silence = 'installed';

@@ -103,6 +103,8 @@ export class Tcb {
   readonly options: { -readonly [K in keyof ExpandedTcpOptions]: ExpandedTcpOptions[K] };
   /** From a passive open. */
   readonly passive: boolean;
+  /** RFC 6437: of every packet of this connection, wherever it lives. */
+  readonly flowLabel: number;
   readonly timers: ConnectionTimers;
   readonly rtt = new RttEstimator();
   readonly flight = new Flight();
@@ -162,6 +164,7 @@ export class Tcb {
     this.remote = seed.remote;
     this.options = { ...seed.options };
     this.passive = seed.passive;
+    this.flowLabel = seed.flowLabel;
     this.path = seed.path;
     this.congestion = seed.congestion;
     this.lastHeardAt = now;
@@ -229,4 +232,5 @@ export interface TcbSeed {
   readonly receiveShift: number;
   readonly advertisedMss: number;
   readonly timestampOffset: number;
+  readonly flowLabel: number;
 }

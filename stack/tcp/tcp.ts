@@ -31,7 +31,7 @@ import { EventQueue } from './event-queue.ts';
 import { onTimer } from './expiry.ts';
 import { freeze, nudge, resume, thaw } from './handoff.ts';
 import { acceptSyn, sendSyn } from './handshake.ts';
-import { icmpErrorArrives, quotedSegment } from './icmp.ts';
+import { icmpErrorArrives, isInFlight, quotedSegment } from './icmp.ts';
 import { secretsFor } from './isn.ts';
 import { DEFAULT_BACKLOG, DEFAULT_MSS, MAX_BACKLOG, MAX_CONNECTIONS } from './limits.ts';
 import { ListenerTable, TcpListener } from './listener.ts';
@@ -149,6 +149,14 @@ export class Tcp implements TcpLayer, UpperLayer, TcbLayer {
     this.#events.tell(now);
   }
 
+  /** RFC 8201 6, RFC 5927 4.1: octets in flight, whoever speaks for the connection now. */
+  isUnderWay(local: Address, remote: Address, bytes: Uint8Array): boolean {
+    const quoted = quotedSegment(bytes);
+    if (quoted === undefined) return false;
+    const tcb = this.#demux.find(local, quoted.localPort, remote, quoted.remotePort);
+    return tcb !== undefined && isInFlight(tcb, quoted);
+  }
+
   pathChanged(now: Instant, local: Address | undefined, remote: Address | undefined): void {
     for (const tcb of this.#demux.all()) {
       if (tcb.silence !== 'none') continue;
@@ -199,7 +207,8 @@ export class Tcp implements TcpLayer, UpperLayer, TcbLayer {
     if (!this.ipv6.isLocal(local.address)) return 'address-not-available';
     if (!this.#claim(local, remote)) return 'address-in-use';
     const path = this.ipv6.path(now, local.address, remote.address);
-    const tcb = restoreTcb(this, now, snapshot, path, options);
+    const { flowLabel } = secretsFor(this.#secret, now, local, remote);
+    const tcb = restoreTcb(this, now, snapshot, { path, flowLabel }, options);
     tcb.connection = new TcpConnection(tcb);
     this.#demux.add(tcb);
     return tcb.connection;
@@ -310,7 +319,7 @@ export class Tcp implements TcpLayer, UpperLayer, TcbLayer {
     passive?: { readonly listener: TcpListener; readonly irs: Seq; readonly isn: Seq | undefined },
   ): Tcb {
     const path = this.ipv6.path(now, local.address, remote.address);
-    const { isn, timestampOffset } = secretsFor(this.#secret, now, local, remote);
+    const { isn, timestampOffset, flowLabel } = secretsFor(this.#secret, now, local, remote);
     const tcb = new Tcb(this, now, {
       local,
       remote,
@@ -323,6 +332,7 @@ export class Tcp implements TcpLayer, UpperLayer, TcbLayer {
       receiveShift: windowShiftFor(options.receiveBuffer),
       advertisedMss: mssToAdvertise(path),
       timestampOffset,
+      flowLabel,
     });
     tcb.connection = new TcpConnection(tcb);
     tcb.listener = passive?.listener;

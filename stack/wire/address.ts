@@ -54,6 +54,11 @@ export class Address {
     return this.w0 >>> 22 === 0xfe80 >>> 6;
   }
 
+  /** RFC 4291 2.5.5.2. */
+  get isMappedIpv4(): boolean {
+    return this.w0 === 0 && this.w1 === 0 && this.w2 === 0xffff;
+  }
+
   /** Unicast that may be routed beyond a link: what a home or care-of address has to be. */
   get isRoutableUnicast(): boolean {
     return !this.isMulticast && !this.isUnspecified && !this.isLoopback && !this.isLinkLocal;

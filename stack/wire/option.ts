@@ -62,6 +62,34 @@ export function parseOptions(bytes: Uint8Array, start: number, end: number): Par
   return parsed(options, end);
 }
 
+/** The largest alignment is 8 (RFC 8200 4.2, appendix A): more padding in a row aligns nothing. */
+const MAX_PADDING = 7;
+
+/**
+ * RFC 8504 5.3: does an options area hold more options than `most`, or more padding in a row than any alignment needs?
+ * Looked at before anything is made of it; whether it is well-formed is parseOptions()'s business.
+ */
+export function excessOf(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  most: number,
+): 'too-many-options' | 'excess-padding' | undefined {
+  let options = 0;
+  let padding = 0;
+  for (let at = start; at < end; ) {
+    const type = u8(bytes, at);
+    const length = type === OPTION.pad1 ? 1 : 2 + u8(bytes, at + 1);
+    const isPadding = type === OPTION.pad1 || type === OPTION.padN;
+    padding = isPadding ? padding + length : 0;
+    options += isPadding ? 0 : 1;
+    if (options > most) return 'too-many-options';
+    if (padding > MAX_PADDING) return 'excess-padding';
+    at += length;
+  }
+  return undefined;
+}
+
 /** RFC 6275 6.3. */
 export function homeAddressOf(option: Ipv6Option): Parsed<Address> {
   if (option.type !== OPTION.homeAddress) return malformed('not a Home Address option', option.at);

@@ -10,7 +10,19 @@ import { address, prefix } from '../../stack/wire/address.ts';
 import { PROTOCOL } from '../../stack/wire/ipv6.ts';
 import { TCP_FLAG } from '../../stack/wire/tcp.ts';
 import { DESTINATION, SOURCE, tcpSuperFrame } from '../device/frames.ts';
-import { fragment, header, icmpError, icmpOf, packet, Recorder, ROUTER, START, world } from './world.ts';
+import {
+  fragment,
+  HOST,
+  header,
+  icmpError,
+  icmpOf,
+  packet,
+  Recorder,
+  ROUTER,
+  START,
+  TEST_PROTOCOL,
+  world,
+} from './world.ts';
 
 const LEFT = address('2001:db8:a::1');
 const RIGHT = address('2001:db8:b::2');
@@ -29,7 +41,7 @@ function router(options: { readonly rightMtu?: number; readonly tso?: boolean } 
   });
   ipv6.addRoute(prefix('2001:db8:a::/48'), nearLeft);
   ipv6.addRoute(prefix('2001:db8:b::/48'), nearRight);
-  return { ipv6, left: collect(left), right: collect(right) };
+  return { ipv6, left: { ...collect(left), near: nearLeft }, right: collect(right) };
 }
 
 function collect(end: PipeEnd) {
@@ -95,6 +107,18 @@ describe('RFC 8200 3: forwarding', () => {
     left.put(across({ payload: new Uint8Array(1360) }), across({ payload: new Uint8Array(1361) }));
     expect(right.frames.length).toBe(1);
     expect(icmpOf(left.frames[0])).toMatchObject({ type: 2, parameter: 1400 });
+  });
+
+  test('RFC 4443 3.1: a link-local source that asks for more than its link gets Unreachable code 2', () => {
+    const { ipv6, left, right } = router();
+    const source = address('fe80::7');
+    left.put(across({ source }));
+    expect(left.frames).toEqual([]); // no route back: nothing that could go astray
+    ipv6.addRoute(prefix('fe80::/10'), left.near);
+    left.put(across({ source }));
+    expect(right.frames).toEqual([]);
+    expect(header(left.frames[0])).toMatchObject({ destination: source });
+    expect(icmpOf(left.frames[0])).toMatchObject({ type: 1, code: 2 });
   });
 
   test.each([
@@ -188,39 +212,46 @@ describe('RFC 2473: tunnels', () => {
     expect(icmpOf(left.frames[0])).toMatchObject({ type: 2, parameter: 1280 });
   });
 
-  const outer = (payload: Uint8Array) =>
-    packet({ source: AGENT, destination: FAR_END, protocol: PROTOCOL.ipv6, payload });
+  /** A packet that the agent has really sent through the tunnel. */
+  function outer({ ipv6, right }: ReturnType<typeof router>, bytes: Uint8Array): Uint8Array {
+    ipv6.tunnel(START, bytes, AGENT, FAR_END);
+    const frame = right.frames.pop();
+    if (frame === undefined) throw new Error('nothing went through the tunnel');
+    return frame.bytes;
+  }
 
   test('8.2: Packet Too Big from inside the tunnel lowers its MTU and is relayed to the inner source', () => {
-    const { ipv6, left, right } = router();
-    right.put(icmpError(outer(inner(1460)).subarray(0, 1200), 2, 0, 1400, AGENT));
+    const made = router();
+    const { ipv6, left, right } = made;
+    right.put(icmpError(outer(made, inner(1460)).subarray(0, 1200), 2, 0, 1400, AGENT));
     expect(icmpOf(left.frames[0])).toMatchObject({ type: 2, parameter: 1360 });
     expect(header(left.frames[0]).destination).toEqual(LEFT);
     expect(ipv6.tunnel(START, inner(1361), AGENT, FAR_END)).toBe('too-big');
   });
 
   test('8.2: a tunnel end that cannot be reached is Unreachable code 3 to the inner source', () => {
-    const { left, right } = router();
-    right.put(icmpError(outer(inner(200)), 3, 0, 0, AGENT));
-    expect(icmpOf(left.frames[0])).toMatchObject({ type: 1, code: 3, quoted: inner(200) });
+    const made = router();
+    const { left, right } = made;
+    right.put(icmpError(outer(made, inner(200)), 3, 0, 0, AGENT));
+    expect(icmpOf(left.frames[0])).toMatchObject({ type: 1, code: 3, quoted: inner(200, 63) });
   });
 
   test('8: a tunnel error hook that takes the error relays it in its own way', () => {
-    const { ipv6, left, right } = router();
+    const made = router();
+    const { ipv6, left, right } = made;
     ipv6.addHooks({ tunnelError: { tunnelError: () => 'taken' } });
-    right.put(icmpError(outer(inner(200)), 3, 0, 0, AGENT));
+    right.put(icmpError(outer(made, inner(200)), 3, 0, 0, AGENT));
     expect(left.frames).toEqual([]);
   });
 
   test('8: what we put into the tunnel ourselves is reported to our own upper layer', () => {
-    const { upper, arrive } = world();
-    const HOST_ADDRESS = address('2001:db8:1::1');
-    const ours = packet({ source: HOST_ADDRESS, destination: LEFT, payload: new Uint8Array(1420) });
-    const wrapped = packet({ source: HOST_ADDRESS, destination: RIGHT, protocol: PROTOCOL.ipv6, payload: ours });
-    arrive(START, icmpError(wrapped.subarray(0, 1200), 2, 0, 1400));
-    expect(upper.errors).toMatchObject([
-      { kind: 'packet-too-big', parameter: 1360, local: HOST_ADDRESS, remote: LEFT },
-    ]);
+    const { upper, arrive, ipv6, sent } = world();
+    const { buffer, start } = ipv6.allocate(1420);
+    const ours = { source: HOST, destination: LEFT, protocol: TEST_PROTOCOL, buffer, start, end: start + 1420 };
+    ipv6.sendVia(START, ours, { tunnel: { source: HOST, destination: RIGHT } });
+    const wrapped = sent()[0]?.bytes.subarray(0, 1200) ?? new Uint8Array();
+    arrive(START, icmpError(wrapped, 2, 0, 1400));
+    expect(upper.errors).toMatchObject([{ kind: 'packet-too-big', parameter: 1360, local: HOST, remote: LEFT }]);
     expect(upper.pathChanges).toEqual([[undefined, undefined]]);
   });
 });

@@ -20,8 +20,21 @@ import {
   START,
   sendFrom,
   TEST_PROTOCOL,
+  type World,
   world,
 } from './world.ts';
+
+/** A packet that the host really has sent. */
+function sentOf(made: World, payload: Uint8Array): Uint8Array {
+  sendFrom(made.ipv6, START, payload);
+  const [frame, more] = made.sent();
+  if (frame === undefined || more !== undefined) throw new Error('not one packet');
+  return frame.bytes;
+}
+
+const big = (made: World): Uint8Array => sentOf(made, new Uint8Array(1400));
+
+const TUNNEL = { source: HOST, destination: ROUTER };
 
 const DATA = Uint8Array.of(5, 6, 7);
 const ICMP = PROTOCOL.icmpv6;
@@ -78,6 +91,13 @@ describe('errors we send', () => {
     expect(icmpOf(answer)).toMatchObject({ quoted: offending.subarray(0, 1232) });
   });
 
+  test('RFC 4443 2.4(c): with the headers of a detour it still fits the minimum MTU', () => {
+    const { arrive, sent, ipv6 } = refusing();
+    ipv6.addHooks({ output: { detour: () => ({ careOfDestination: ROUTER, tunnel: TUNNEL }) } });
+    arrive(START, packet({ payload: new Uint8Array(1400) }));
+    expect(sent().map((frame) => frame.bytes.length)).toEqual([1280]);
+  });
+
   test('RFC 4443 2.4(e.1): none for an ICMPv6 error, none for a Redirect', () => {
     const { arrive, sent, ipv6 } = world();
     ipv6.register(ICMP, new Recorder());
@@ -115,7 +135,7 @@ describe('errors we send', () => {
 });
 
 describe('errors that come in', () => {
-  const ours = (size = 4) => packet({ source: HOST, destination: PEER, payload: new Uint8Array(size).fill(7) });
+  const ours = (made: World, size = 4) => sentOf(made, new Uint8Array(size).fill(7));
 
   test.each([
     [1, 4, 0, 'unreachable'],
@@ -123,8 +143,9 @@ describe('errors that come in', () => {
     [3, 0, 0, 'time-exceeded'],
     [4, 1, 6, 'parameter-problem'],
   ] as const)('RFC 4443 2.4(d): type %i is reported to the upper layer it is about', (type, code, parameter, kind) => {
-    const { arrive, upper } = world();
-    arrive(START, icmpError(ours(), type, code, parameter));
+    const made = world();
+    const { arrive, upper } = made;
+    arrive(START, icmpError(ours(made), type, code, parameter));
     expect(upper.errors).toEqual([
       {
         kind,
@@ -136,6 +157,12 @@ describe('errors that come in', () => {
         quoted: new Uint8Array(4).fill(7),
       },
     ]);
+  });
+
+  test('RFC 4443 2.4(a): an error of a type that is not known is reported too', () => {
+    const made = world();
+    made.arrive(START, icmpError(ours(made), 100, 3, 17));
+    expect(made.upper.errors).toMatchObject([{ kind: 'unknown', code: 3, local: HOST, remote: PEER }]);
   });
 
   test('an error about a packet that is not ours is dropped', () => {
@@ -172,7 +199,8 @@ describe('errors that come in', () => {
   });
 
   test('the tunnel error hook is asked first where a packet went by a detour, and may take the error', () => {
-    const { arrive, upper, ipv6 } = world();
+    const made = world();
+    const { arrive, upper, ipv6 } = made;
     ipv6.addAddress(HOME);
     const seen: unknown[] = [];
     ipv6.addHooks({
@@ -185,41 +213,38 @@ describe('errors that come in', () => {
     });
     const quoted = packet({ source: HOST, destination: PEER, extensions: [homeAddressOption(HOME)] });
     arrive(START, icmpError(quoted, 4, 2, 46));
-    arrive(START, icmpError(ours(), 1, 0));
+    arrive(START, icmpError(ours(made), 1, 0));
     expect(seen).toEqual([[4, 2, 46]]);
     expect(upper.errors.length).toBe(1);
   });
 });
 
 describe('RFC 8201: path MTU', () => {
-  const big = packet({ source: HOST, destination: PEER, payload: new Uint8Array(1400) });
-
   test('4: Packet Too Big lowers the MTU of the path, and the upper layer hears of it', () => {
-    const { arrive, ipv6, upper } = world();
-    arrive(START, icmpError(big.subarray(0, 1200), 2, 0, 1300));
+    const made = world();
+    const { arrive, ipv6, upper } = made;
+    arrive(START, icmpError(big(made).subarray(0, 1200), 2, 0, 1300));
     expect(ipv6.path(START, HOST, PEER).mtu).toBe(1300);
     expect(ipv6.path(START, HOST, ROUTER).mtu).toBe(1500);
     expect(upper.pathChanges).toEqual([[HOST, PEER]]);
   });
 
   test.each([
-    ['4: a report below 1280 is discarded', big, 1279],
-    ['4: a report never raises the MTU', big, 9000],
-    [
-      '6: a report about a packet that would have fitted is not believed',
-      packet({ source: HOST, destination: PEER }),
-      1300,
-    ],
-  ])('%s', (_name, quoted, mtu) => {
-    const { arrive, ipv6, upper } = world();
-    arrive(START, icmpError(quoted, 2, 0, mtu));
+    ['4, RFC 8021 3: a report below 1280 is discarded', 1400, 1279],
+    ['4: a report never raises the MTU', 1400, 9000],
+    ['6: a report about a packet that would have fitted is not believed', 4, 1300],
+  ])('%s', (_name, size, mtu) => {
+    const made = world();
+    const { arrive, ipv6, upper } = made;
+    arrive(START, icmpError(sentOf(made, new Uint8Array(size)), 2, 0, mtu));
     expect(ipv6.path(START, HOST, PEER).mtu).toBe(1500);
     expect(upper.pathChanges).toEqual([]);
   });
 
   test('4: an entry ages after ten minutes, and the upper layer hears of that too', () => {
-    const { arrive, ipv6, upper, timers } = world();
-    arrive(START, icmpError(big, 2, 0, 1300));
+    const made = world();
+    const { arrive, ipv6, upper, timers } = made;
+    arrive(START, icmpError(big(made), 2, 0, 1300));
     timers.runDue(at(599_999));
     expect(ipv6.path(at(599_999), HOST, PEER).mtu).toBe(1300);
     timers.runDue(at(600_000));
@@ -227,9 +252,55 @@ describe('RFC 8201: path MTU', () => {
     expect(upper.pathChanges.length).toBe(2);
   });
 
+  test('6: a report that quotes what we have not sent is not believed, nor told to anybody', () => {
+    const made = world();
+    const { arrive, ipv6, upper, drops } = made;
+    const quoted = big(made).slice(0, 100);
+    for (let label = 0; label < 2000; label++) {
+      quoted[1] = (quoted[1] ?? 0) & 0xf0;
+      quoted[2] = label >>> 8;
+      quoted[3] = label;
+      arrive(START, icmpError(quoted, 2, 0, 1300));
+    }
+    expect(ipv6.path(START, HOST, PEER).mtu).toBe(1500);
+    expect(upper.errors).toEqual([]);
+    expect(drops('packet-too-big-made-up')).toBe(2000);
+  });
+
+  test('6: a layer that keeps track of what is under way is asked', () => {
+    const made = world();
+    const asked: unknown[] = [];
+    let underWay = false;
+    made.upper.isUnderWay = (local, remote, quoted) => {
+      asked.push([local, remote, quoted.length]);
+      return underWay;
+    };
+    const report = icmpError(big(made).subarray(0, 1200), 2, 0, 1300);
+    made.arrive(START, report);
+    expect(made.ipv6.path(START, HOST, PEER).mtu).toBe(1500);
+    underWay = true;
+    made.arrive(START, report);
+    expect(made.ipv6.path(START, HOST, PEER).mtu).toBe(1300);
+    expect(asked).toEqual(new Array(2).fill([HOST, PEER, 1160]));
+  });
+
+  test('6: of a tunnel, the label and the quoted inner packet have to agree', () => {
+    const made = world();
+    const { buffer, start } = made.ipv6.allocate(1400);
+    const inner = { source: HOST, destination: PEER, protocol: TEST_PROTOCOL, buffer, start, end: start + 1400 };
+    made.ipv6.sendVia(START, inner, { tunnel: TUNNEL });
+    const outer = made.sent()[0]?.bytes.subarray(0, 1200) ?? new Uint8Array();
+    const forged = outer.slice();
+    forged[40 + 39] = 9; // another inner destination
+    made.arrive(START, icmpError(forged, 2, 0, 1300));
+    expect(made.ipv6.path(START, HOST, ROUTER).mtu).toBe(1500);
+    made.arrive(START, icmpError(outer, 2, 0, 1300));
+    expect(made.ipv6.path(START, HOST, ROUTER).mtu).toBe(1300);
+  });
+
   test('the table is bounded: the oldest path is forgotten', () => {
     const { ipv6 } = world();
-    const peer = (i: number) => address(`2001:db8:77::${(i + 1).toString(16)}`);
+    const peer = (i: number) => address(`2001:db8:77:${i.toString(16)}::1`);
     for (let i = 0; i <= 1024; i++) ipv6.reportBlackHole(START, HOST, peer(i), 1500);
     expect(ipv6.path(START, HOST, peer(0)).mtu).toBe(1500);
     expect(ipv6.path(START, HOST, peer(1)).mtu).toBe(1280);
@@ -245,8 +316,9 @@ describe('RFC 8201: path MTU', () => {
   });
 
   test('4: what is too big for the path is refused to TCP and fragmented for others', () => {
-    const { arrive, ipv6, sent } = world();
-    arrive(START, icmpError(big, 2, 0, 1300));
+    const made = world();
+    const { arrive, ipv6, sent } = made;
+    arrive(START, icmpError(big(made), 2, 0, 1300));
     expect(sendFrom(ipv6, START, new Uint8Array(1300), { protocol: PROTOCOL.tcp })).toBe('too-big');
     expect(sent()).toEqual([]);
     expect(sendFrom(ipv6, START, new Uint8Array(1300))).toBe('sent');

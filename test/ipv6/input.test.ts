@@ -45,6 +45,8 @@ describe('the short way', () => {
     ['destination unspecified', { destination: address('::') }],
     ['source loopback', { source: address('::1') }],
     ['destination loopback', { destination: address('::1') }],
+    ['source an IPv4-mapped address', { source: address('::ffff:192.0.2.1') }],
+    ['destination an IPv4-mapped address', { destination: address('::ffff:192.0.2.1') }],
   ])('RFC 4291 2.5: %s is dropped', (_name, shape) => {
     const { arrive, upper, drops } = world();
     arrive(START, packet(shape));
@@ -107,6 +109,13 @@ describe('extension headers', () => {
     );
   });
 
+  test('RFC 8200 4.1: each header may come any number of times', () => {
+    const { arrive, upper } = world();
+    const many = [padding, routing(0, 0), atomic, padding, routing(0, 0), atomic, atomic, padding];
+    arrive(START, packet({ extensions: [hopByHop(), ...many] }));
+    expect(upper.packets.map((p) => p.payload)).toEqual([PAYLOAD]);
+  });
+
   test('RFC 8200 4.1: Hop-by-Hop Options anywhere but first is an unrecognized next header', () => {
     const { arrive, sent, upper } = world();
     arrive(START, packet({ extensions: [padding, hopByHop()] }));
@@ -162,6 +171,36 @@ describe('extension headers', () => {
     const { arrive, sent } = world();
     arrive(START, packet({ extensions: [routing(2, 1)] }));
     expect(icmpOf(sent()[0])).toMatchObject({ type: 4, code: 0, parameter: 42 });
+  });
+
+  const header60 = (octets: readonly number[]) => ({
+    protocol: PROTOCOL.destinationOptions,
+    emit: (next: number) => Uint8Array.of(next, (octets.length + 2) / 8 - 1, ...octets),
+  });
+
+  test.each([
+    ['eight options', new Array(8).fill(option(0x1e, 0)), 'delivered'],
+    ['nine options', new Array(9).fill(option(0x1e, 0)), 'too-many-options'],
+  ])('RFC 8504 5.3: %s: %3$s', (_name, list, fate) => {
+    for (const extension of [hopByHop(...list), destinationOptions(...list)]) {
+      const { arrive, upper, drops, sent } = world();
+      arrive(START, packet({ extensions: [extension] }));
+      expect(fate === 'delivered' ? upper.packets.length : drops(fate)).toBe(1);
+      expect(sent()).toEqual([]);
+    }
+  });
+
+  test.each([
+    ['seven Pad1', [0x1e, 5, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], 'delivered'],
+    ['eight Pad1', [0x1e, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], 'excess-padding'],
+    ['a PadN of seven octets', [1, 5, 0, 0, 0, 0, 0, 0x1e, 5, 0, 0, 0, 0, 0], 'delivered'],
+    ['a PadN of eight octets', [1, 6, 0, 0, 0, 0, 0, 0, 0x1e, 4, 0, 0, 0, 0], 'excess-padding'],
+    ['two PadN in a row', [1, 2, 0, 0, 1, 2, 0, 0, 0x1e, 4, 0, 0, 0, 0], 'excess-padding'],
+  ])('RFC 8504 5.3: %s: %3$s', (_name, octets, fate) => {
+    const { arrive, upper, drops, sent } = world();
+    arrive(START, packet({ extensions: [header60(octets)] }));
+    expect(fate === 'delivered' ? upper.packets.length : drops(fate)).toBe(1);
+    expect(sent()).toEqual([]);
   });
 
   test('RFC 8504 5.3: a chain longer than the limit is dropped', () => {

@@ -1,10 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { below, SeededRandom } from '../../stack/core/random.ts';
-import { TimerQueue } from '../../stack/core/timer-queue.ts';
 import { fragmentPacket, IPV6_HEADER_ONLY } from '../../stack/ipv6/fragment.ts';
-import { MAX_FRAGMENTS, MAX_REASSEMBLIES, MAX_REASSEMBLY_OCTETS, Reassembly } from '../../stack/ipv6/reassembly.ts';
-import { parseFragmentHeader } from '../../stack/wire/extension-header.ts';
 import { PROTOCOL } from '../../stack/wire/ipv6.ts';
 import {
   at,
@@ -13,7 +10,6 @@ import {
   fragment,
   HOME,
   HOST,
-  header,
   homeAddressOption,
   hopByHop,
   icmpOf,
@@ -103,6 +99,33 @@ describe('RFC 8200 4.5: reassembly', () => {
     expect(icmpOf(sent()[0])).toMatchObject({ type: 4, code: 0, parameter: 42 });
   });
 
+  test('a whole packet beyond 65535 because of headers in front of the Fragment header: the same', () => {
+    const { arrive, sent } = world();
+    const last = fragment({ offset: 65_520, more: false, id: 1 });
+    arrive(START, packet({ extensions: [last], payload: octets(8) }));
+    expect(sent()).toEqual([]);
+    arrive(START, packet({ extensions: [hopByHop(), last], payload: octets(8) }));
+    expect(icmpOf(sent()[0])).toMatchObject({ type: 4, code: 0, parameter: 50 });
+  });
+
+  test('the first fragment’s headers make it too long: dropped when it is whole', () => {
+    const { arrive, drops, upper } = world({ mtu: 65_535 });
+    const original = octets(65_528);
+    arrive(START, piece(original, 32_768, 65_528, false));
+    const extensions = [hopByHop(), fragment({ offset: 0, more: true, id: 1 })];
+    arrive(START, packet({ extensions, payload: original.subarray(0, 32_768) }));
+    expect(drops('fragment-too-long')).toBe(1);
+    expect(upper.packets).toEqual([]);
+  });
+
+  test('the Next Header of the first fragment counts, whatever the others say', () => {
+    const { arrive, upper } = world();
+    const original = octets(16);
+    const rest = { extensions: [fragment({ offset: 8, more: false, id: 1 })], protocol: 200 };
+    arrive(START, piece(original, 0, 8, true), packet({ ...rest, payload: original.subarray(8) }));
+    expect(upper.packets.map((p) => p.payload)).toEqual([original]);
+  });
+
   test('after 60 s: Time Exceeded code 1 quotes the first fragment', () => {
     const { arrive, sent, timers } = world();
     const first = piece(octets(16), 0, 8, true);
@@ -170,35 +193,6 @@ test('RFC 7112 5: a first fragment without the upper-layer header gets Parameter
   arrive(START, packet({ extensions, protocol: PROTOCOL.tcp, payload: octets(16) }));
   expect(drops('fragment-incomplete-chain')).toBe(1);
   expect(icmpOf(sent()[0])).toMatchObject({ type: 4, code: 3, parameter: 0 });
-});
-
-describe('floods', () => {
-  function flooded(count: number, length: number, more: (i: number) => { offset: number; id: number }) {
-    const reassembly = new Reassembly(new TimerQueue(), () => {});
-    for (let i = 0; i < count; i++) {
-      const { offset, id } = more(i);
-      const bytes = packet({ extensions: [fragment({ offset, more: true, id })], payload: new Uint8Array(length) });
-      const parsed = parseFragmentHeader(bytes, 40);
-      if (!parsed.ok) throw new Error(parsed.reason);
-      reassembly.add(START, { ip: header(bytes), header: parsed.value, packet: bytes, at: 40, nextHeaderAt: 6 });
-      expect(reassembly.size.octets).toBeLessThanOrEqual(MAX_REASSEMBLY_OCTETS);
-    }
-    return reassembly.size;
-  }
-
-  test('packets under way are bounded', () => {
-    expect(flooded(1000, 8, (i) => ({ offset: 0, id: i })).packets).toBe(MAX_REASSEMBLIES);
-  });
-
-  test('octets are bounded', () => {
-    expect(flooded(200, 60_000, (i) => ({ offset: 0, id: i })).packets).toBe(
-      Math.floor(MAX_REASSEMBLY_OCTETS / 60_000),
-    );
-  });
-
-  test('fragments a packet are bounded: one with more is spoiled', () => {
-    expect(flooded(MAX_FRAGMENTS + 1, 8, (i) => ({ offset: 16 * i, id: 1 }))).toEqual({ packets: 1, octets: 0 });
-  });
 });
 
 test('RFC 8200 4.5: an echo reply larger than the link goes out in fragments that make the same reply again', () => {

@@ -44,6 +44,8 @@ export class Recorder implements UpperLayer {
   readonly errors: IcmpErrorReport[] = [];
   readonly pathChanges: (readonly [Address | undefined, Address | undefined])[] = [];
   verdict: UpperVerdict = 'accepted';
+  /** Absent: the flow label decides. */
+  isUnderWay?: (local: Address, remote: Address, quoted: Uint8Array) => boolean;
 
   input(_now: Instant, packet: ReceivedPacket): UpperVerdict {
     this.packets.push({ ...packet, payload: packet.bytes.slice(packet.start, packet.end) });

@@ -55,14 +55,19 @@ export function waitIsOver(tcb: Tcb, now: Instant): void {
 const ISN_MARGIN = 65_536;
 
 /**
- * RFC 9293 3.10.7.4 and RFC 6191: a SYN in TIME-WAIT that can only belong to a new connection, by its timestamp
+ * RFC 9293 3.10.7.4 and RFC 6191 2: a SYN in TIME-WAIT that can only belong to a new connection, by its timestamp
  * or by its sequence number. Gives the number from which our new ISN has to start.
  */
 export function newIncarnation(tcb: Tcb, header: TcpHeader): Seq | undefined {
   if (tcb.state !== 'TIME-WAIT' || (header.flags & ~(TCP_FLAG.ece | TCP_FLAG.cwr)) !== TCP_FLAG.syn) return undefined;
+  return isNew(tcb, header) ? seqAdd(seqAt(tcb.snd.iss, tcb.snd.nxt), ISN_MARGIN) : undefined;
+}
+
+function isNew(tcb: Tcb, header: TcpHeader): boolean {
   const { timestamp } = header.options;
-  const newer = tcb.ts.on && timestamp !== undefined && ((timestamp.value - tcb.ts.recent) | 0) > 0;
   const above = positionOf(tcb.rcv.irs, tcb.rcv.nxt, header.seq) > tcb.rcv.nxt;
-  if (!newer && !above) return undefined;
-  return seqAdd(seqAt(tcb.snd.iss, tcb.snd.nxt), ISN_MARGIN);
+  if (timestamp === undefined) return above;
+  if (!tcb.ts.on) return true; // nothing of the old connection has a timestamp
+  const newer = (timestamp.value - tcb.ts.recent) | 0;
+  return newer > 0 || (newer === 0 && above);
 }

@@ -8,6 +8,9 @@ import { close } from '../time-wait.ts';
 
 export function checkReset(tcb: Tcb, now: Instant, seg: Segment): Verdict {
   if (!seg.isRst) return 'continue';
+  // Deviates from RFC 9293 3.10.7.4 as RFC 1337 3 (F1) has it: a RST that an old duplicate has drawn out of the peer
+  // must not end TIME-WAIT, or the next connection meets the duplicates that are left.
+  if (tcb.state === 'TIME-WAIT') return 'drop';
   if (seg.seq !== tcb.rcv.nxt) {
     if (tcb.challenges.take(now)) tcb.ackNow = true;
     return 'drop';

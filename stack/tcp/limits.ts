@@ -23,8 +23,8 @@ export const MAX_BUFFER = 512 * 1024 * 1024;
 export const MAX_WINDOW_SHIFT = 14;
 /** Islands in the out-of-order queue; the octets in it are bounded by the window. */
 export const MAX_OUT_OF_ORDER_RANGES = 1024;
-/** Blocks that fit beside a timestamp (RFC 2018 3). */
-export const MAX_SACK_BLOCKS_SENT = 3;
+/** RFC 2018 3: blocks that fit beside a timestamp; one more where there is none (wire/tcp-option.ts). */
+export const MAX_SACK_BLOCKS_BESIDE_TIMESTAMP = 3;
 /** Runs of the flight that SACK may cut out: a peer that acknowledges every second octet gets no more of them. */
 export const MAX_FLIGHT_RUNS = 16_384;
 

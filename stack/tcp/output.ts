@@ -7,8 +7,8 @@ import type { SendVerdict } from '../ipv6/port.ts';
 import { PROTOCOL } from '../wire/ipv6.ts';
 import { seq } from '../wire/seq.ts';
 import { emitTcpHeader, TCP_CHECKSUM, TCP_FLAG, type TcpHeaderFields, tcpHeaderLength } from '../wire/tcp.ts';
-import { NO_TCP_OPTIONS, type SackBlock, type TcpOptions as WireOptions } from '../wire/tcp-option.ts';
-import { MAX_IPV6_PAYLOAD, MAX_SACK_BLOCKS_SENT } from './limits.ts';
+import { MAX_SACK_BLOCKS, NO_TCP_OPTIONS, type SackBlock, type TcpOptions as WireOptions } from '../wire/tcp-option.ts';
+import { MAX_IPV6_PAYLOAD, MAX_SACK_BLOCKS_BESIDE_TIMESTAMP } from './limits.ts';
 import { synOptions, timestampValue } from './options.ts';
 import { type Position, SYN_POSITION, seqAt } from './position.ts';
 import type { Range } from './reassembly.ts';
@@ -20,9 +20,12 @@ const MAX_TCP_HEADER_LEN = 60;
 /** Octets of text in a full segment that leaves now: SACK blocks take their place from it (RFC 6691). */
 export function currentMss(tcb: Tcb): number {
   if (!tcb.sackPermitted) return tcb.snd.mss;
-  const blocks = tcb.reassembly.blockCount(MAX_SACK_BLOCKS_SENT);
+  const blocks = tcb.reassembly.blockCount(maxSackBlocks(tcb));
   return blocks === 0 ? tcb.snd.mss : Math.max(1, tcb.snd.mss - 4 - 8 * blocks);
 }
+
+/** RFC 2018 4: as many as fit. */
+const maxSackBlocks = (tcb: Tcb): number => (tcb.ts.on ? MAX_SACK_BLOCKS_BESIDE_TIMESTAMP : MAX_SACK_BLOCKS);
 
 /** The largest text of one packet: a segment, or the whole segments that a super-frame can carry. */
 export function maxText(tcb: Tcb, mss: number): number {
@@ -89,7 +92,7 @@ function segmentOptions(tcb: Tcb, now: Instant): WireOptions {
 function sackBlocks(tcb: Tcb): SackBlock[] {
   const { irs } = tcb.rcv;
   const block = (range: Range): SackBlock => ({ left: seqAt(irs, range.start), right: seqAt(irs, range.end) });
-  return tcb.reassembly.takeBlocks(MAX_SACK_BLOCKS_SENT).map(block);
+  return tcb.reassembly.takeBlocks(maxSackBlocks(tcb)).map(block);
 }
 
 /** RCV.NXT is acknowledged by the segment that leaves now. */

@@ -211,6 +211,7 @@ describe('what the receiver says (RFC 2018, 2883, 5681 4.2)', () => {
         [7000, 7500],
         [5000, 5500],
         [3000, 3500],
+        [1000, 1500],
       ],
     ]);
     expect(seen.every((s) => s.ack === 0)).toBe(true);

@@ -84,6 +84,7 @@ export class Host {
       timers,
       random,
       secret,
+      ...(ntpTime && { wallSeconds: (now: Instant) => Number(ntpTime(now) >> 32n) }),
       ...(trace && { trace }),
       ...(observer && { observer }),
     });

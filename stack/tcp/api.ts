@@ -164,8 +164,10 @@ export interface TcpEnvironment {
   readonly ipv6: Ipv6Port;
   readonly timers: TimerQueue;
   readonly random: Random;
-  /** Key of ISNs (RFC 6528), timestamp offsets and ports (RFC 6056); shared by the members of a group. */
+  /** Key of ISNs (RFC 6528), timestamp offsets, ports (RFC 6056) and SYN cookies; shared by the members of a group. */
   readonly secret: Uint8Array;
+  /** Seconds that all members of a group agree on, for SYN cookies. Default: our own clock. */
+  readonly wallSeconds?: (now: Instant) => number;
   readonly trace?: Trace;
   readonly observer?: TcpObserver;
 }

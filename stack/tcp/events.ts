@@ -25,7 +25,7 @@ export function tellEvents(tcb: Tcb, now: Instant): void {
   const pending = tcb.pendingEvents;
   tcb.pendingEvents = 0;
   const { connection } = tcb;
-  if ((pending & EVENT.accept) !== 0) tcb.listener?.accept(now, connection);
+  if ((pending & EVENT.accept) !== 0) tcb.listener?.take(now, connection);
   if ((pending & EVENT.connected) !== 0) connection.events.connected?.(now);
   if ((pending & EVENT.readable) !== 0 && connection.readableBytes > 0) connection.events.readable?.(now);
   if ((pending & EVENT.peerFinished) !== 0) connection.events.peerFinished?.(now);

@@ -4,7 +4,14 @@
 import { assertNever } from '../core/parsed.ts';
 import { after, type Duration, type Instant, times } from '../core/time.ts';
 import { MINIMUM_MTU } from '../wire/ipv6.ts';
-import { KEEPALIVE_INTERVAL, KEEPALIVE_PROBES, MAX_RTO, MAX_SYN_ACK_RETRANSMITS, R1_RETRANSMITS } from './limits.ts';
+import {
+  KEEPALIVE_INTERVAL,
+  KEEPALIVE_PROBES,
+  MAX_RTO,
+  MAX_SYN_ACK_RETRANSMITS,
+  MAX_SYN_ACK_RETRANSMITS_FLOODED,
+  R1_RETRANSMITS,
+} from './limits.ts';
 import { currentMss, emitRange } from './output.ts';
 import { beginAck, detectLoss, onTimeoutLoss } from './recovery.ts';
 import { resetConnection } from './reset.ts';
@@ -58,7 +65,7 @@ function onRetransmissionTimeout(tcb: Tcb, now: Instant): void {
     sendTailProbe(tcb, now);
     return;
   }
-  if (tcb.state === 'SYN-RECEIVED' && tcb.passive && tcb.timeouts >= MAX_SYN_ACK_RETRANSMITS) {
+  if (tcb.state === 'SYN-RECEIVED' && tcb.passive && tcb.timeouts >= maxSynAckRetransmits(tcb, now)) {
     close(tcb, now, 'timed-out');
     return;
   }
@@ -71,6 +78,10 @@ function onRetransmissionTimeout(tcb: Tcb, now: Instant): void {
   timers.retransmit.set(after(now, tcb.rtt.rto));
   if (tcb.timeouts === R1_RETRANSMITS) suspectPath(tcb, now);
 }
+
+/** A half-open connection makes room sooner when others are waiting. */
+const maxSynAckRetransmits = (tcb: Tcb, now: Instant): number =>
+  tcb.listener?.isFlooded(now) === true ? MAX_SYN_ACK_RETRANSMITS_FLOODED : MAX_SYN_ACK_RETRANSMITS;
 
 /** RFC 9293 3.8.3, R1: perhaps it is large packets that do not get through (RFC 8201 1, RFC 4821). */
 function suspectPath(tcb: Tcb, now: Instant): void {

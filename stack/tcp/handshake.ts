@@ -5,6 +5,7 @@
 import { after, type Instant } from '../core/time.ts';
 import type { ReceivedPacket } from '../ipv6/port.ts';
 import { TCP_FLAG, type TcpHeader } from '../wire/tcp.ts';
+import type { TcpOptions as WireOptions } from '../wire/tcp-option.ts';
 import { takeAck } from './ack-input.ts';
 import { EVENT, raise } from './events.ts';
 import { MIN_MSS } from './limits.ts';
@@ -35,6 +36,19 @@ export function acceptSyn(tcb: Tcb, now: Instant, header: TcpHeader, packet: Rec
   tcb.snd.nxt = SYN_POSITION + 1;
   tcb.flight.push(SYN_POSITION, SYN_POSITION + 1, now, tcb.snd.mss);
   emitRange(tcb, now, SYN_POSITION, SYN_POSITION + 1, false);
+}
+
+/** What acceptSyn() would have left of a SYN with these options: a SYN cookie says them. The ACK at hand follows. */
+export function openFromCookie(tcb: Tcb, now: Instant, options: WireOptions): void {
+  transition(tcb, now, 'SYN-RECEIVED');
+  tcb.rcv.nxt = SYN_POSITION + 1;
+  tcb.rcv.lastAckSent = SYN_POSITION + 1;
+  tcb.rcv.mss = MIN_MSS;
+  tcb.rcv.edge = Math.min(0xffff, tcb.receiveBuffer.capacity);
+  takeSynOptions(tcb, now, options);
+  tcb.snd.nxt = SYN_POSITION + 1;
+  tcb.flight.push(SYN_POSITION, SYN_POSITION + 1, now, tcb.snd.mss);
+  tcb.flight.stopTiming(); // when the SYN,ACK was sent is not known
 }
 
 /** RFC 9293 3.10.7.3. */
@@ -83,7 +97,10 @@ export function establish(tcb: Tcb, now: Instant, seg: Segment): void {
   transition(tcb, now, 'ESTABLISHED');
   takeAck(tcb, now, seg);
   if (tcb.synRetransmitted) afterSynLoss(tcb);
-  tcb.listener?.halfOpen.delete(tcb);
+  if (tcb.listener !== undefined) {
+    tcb.listener.halfOpen.delete(tcb);
+    tcb.listener.untaken += 1;
+  }
   raise(tcb, now, EVENT.connected | (tcb.passive ? EVENT.accept : 0));
   if (tcb.connection.readableBytes > 0) raise(tcb, now, EVENT.readable);
   if (tcb.options.keepAlive > 0) tcb.timers.keepAlive.set(after(now, tcb.options.keepAlive));

@@ -76,9 +76,18 @@ export const TS_RECENT_LIFETIME: Duration = seconds(24 * 24 * 3600);
 /** RFC 5961 7: challenge ACKs, counted for each connection, so that nobody can probe one through another. */
 export const CHALLENGE_ACKS = 10;
 export const CHALLENGE_PERIOD: Duration = seconds(5);
-/** Half-open connections of one listener. */
+/** Half-open connections of one listener; and those that are open and not told to their application yet. */
 export const DEFAULT_BACKLOG = 128;
 export const MAX_BACKLOG = 4096;
+/** SYN cookies (RFC 4987 3.6) are good for one to two periods: longer than any round trip, and than a SYN is sent again. */
+export const COOKIE_PERIOD: Duration = seconds(32);
+/** They are looked at for so long after the last one was given. */
+export const COOKIE_LIFETIME: Duration = seconds(64);
+/** RSTs in answer to ACKs with a bad one: a flood of these must not make us a mirror. */
+export const COOKIE_REFUSALS = 100;
+export const COOKIE_REFUSAL_PERIOD: Duration = seconds(1);
+/** In a flood a SYN,ACK is sent again only so often: the peer that is there has answered, or its SYN comes again. */
+export const MAX_SYN_ACK_RETRANSMITS_FLOODED = 1;
 /** Connections in all states; a SYN beyond that goes unanswered. */
 export const MAX_CONNECTIONS = 262_144;
 /** RFC 6056 3.2, narrowed to what Linux uses, so that ports of servers stay clear. */

@@ -1,7 +1,7 @@
 // Listeners by port, and how many half-open connections each has (RFC 9293 3.10.1, passive OPEN). A SYN beyond
-// the backlog goes unanswered: the peer sends it again (RFC 4987 3 has the alternatives).
+// the backlog gets a SYN cookie (passive-open.ts).
 
-import type { Instant } from '../core/time.ts';
+import { EPOCH, type Instant } from '../core/time.ts';
 import type { Address } from '../wire/address.ts';
 import type { Connection, ExpandedTcpOptions, Listener } from './api.ts';
 import type { Tcb } from './tcb.ts';
@@ -14,6 +14,10 @@ export class TcpListener implements Listener {
   readonly accept: (now: Instant, connection: Connection) => void;
   /** In SYN-RECEIVED; at most `backlog` of them. */
   readonly halfOpen = new Set<Tcb>();
+  /** Established, and not told to the application yet. */
+  untaken = 0;
+  /** A SYN found the backlog full not long ago: there are SYN cookies under way. */
+  floodedUntil: Instant = EPOCH;
   readonly #table: ListenerTable;
 
   constructor(
@@ -28,6 +32,16 @@ export class TcpListener implements Listener {
     this.backlog = where.backlog;
     this.options = options;
     this.accept = accept;
+  }
+
+  /** Tells the application of a connection that was counted as untaken. */
+  take(now: Instant, connection: Connection): void {
+    this.untaken -= 1;
+    this.accept(now, connection);
+  }
+
+  isFlooded(now: Instant): boolean {
+    return now < this.floodedUntil;
   }
 
   /** No new connections: half-open ones are reset, those that are there go on. */

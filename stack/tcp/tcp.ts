@@ -28,14 +28,16 @@ import { createCongestionControl } from './congestion/create.ts';
 import { TcpConnection, tcbOf } from './connection.ts';
 import { Demux } from './demux.ts';
 import { EventQueue } from './event-queue.ts';
+import { EVENT } from './events.ts';
 import { onTimer } from './expiry.ts';
 import { freeze, nudge, resume, thaw } from './handoff.ts';
-import { acceptSyn, sendSyn } from './handshake.ts';
+import { sendSyn } from './handshake.ts';
 import { icmpErrorArrives, isInFlight, quotedSegment } from './icmp.ts';
 import { secretsFor } from './isn.ts';
-import { DEFAULT_BACKLOG, DEFAULT_MSS, MAX_BACKLOG, MAX_CONNECTIONS } from './limits.ts';
+import { DEFAULT_BACKLOG, DEFAULT_MSS, MAX_BACKLOG } from './limits.ts';
 import { ListenerTable, TcpListener } from './listener.ts';
 import { expandOptions, mssToAdvertise, windowShiftFor } from './options.ts';
+import { PassiveOpens, type PassiveSeed } from './passive-open.ts';
 import { PortSelector } from './ports.ts';
 import { resetUnmatched } from './reset.ts';
 import { endpointOf, restoreTcb } from './restore.ts';
@@ -43,6 +45,7 @@ import { segmentArrives } from './segment-arrives.ts';
 import { output, refreshPath } from './send.ts';
 import type { ConnectionSnapshot } from './snapshot.ts';
 import { ChunkPool } from './stream-buffer.ts';
+import { SynCookies } from './syn-cookie.ts';
 import { takeSnapshot } from './take-snapshot.ts';
 import { Tcb, type TcbLayer } from './tcb.ts';
 import { close, newIncarnation } from './time-wait.ts';
@@ -55,6 +58,7 @@ export class Tcp implements TcpLayer, UpperLayer, TcbLayer {
   readonly observer: TcpObserver;
   readonly counters = new Counters();
   readonly chunks = new ChunkPool();
+  readonly cookies: SynCookies;
   /** Asked before a segment that belongs to no connection is answered with a RST. */
   onUnmatched: ((now: Instant, packet: ReceivedPacket, header: TcpHeader) => 'reset' | 'ignore') | undefined;
   readonly #secret: Uint8Array;
@@ -62,6 +66,7 @@ export class Tcp implements TcpLayer, UpperLayer, TcbLayer {
   readonly #listeners = new ListenerTable();
   readonly #ports: PortSelector;
   readonly #events: EventQueue;
+  readonly #passiveOpens = new PassiveOpens(this);
 
   constructor(environment: TcpEnvironment) {
     this.ipv6 = environment.ipv6;
@@ -69,6 +74,7 @@ export class Tcp implements TcpLayer, UpperLayer, TcbLayer {
     this.trace = environment.trace ?? NO_TRACE;
     this.observer = environment.observer ?? {};
     this.#secret = environment.secret;
+    this.cookies = new SynCookies(environment.secret, environment.wallSeconds);
     this.#demux = new Demux(environment.random.u32());
     this.#ports = new PortSelector(environment.secret);
     this.#events = new EventQueue(environment.timers);
@@ -98,7 +104,7 @@ export class Tcp implements TcpLayer, UpperLayer, TcbLayer {
     const unused = (port: number): boolean => isFree(port) && !this.#listeners.usesPort(port);
     const port = wanted === 0 ? this.#ports.select({ address, port: 0 }, remote, unused) : wanted;
     if (port === undefined || !isFree(port)) return 'address-in-use';
-    const tcb = this.#createTcb(now, { address, port }, remote, expandOptions(options));
+    const tcb = this.createTcb(now, { address, port }, remote, expandOptions(options));
     this.#events.enter();
     try {
       sendSyn(tcb, now);
@@ -195,6 +201,7 @@ export class Tcp implements TcpLayer, UpperLayer, TcbLayer {
   forget(connection: Connection): void {
     const tcb = tcbOf(connection);
     tcb.timers.cancelAll();
+    if ((tcb.pendingEvents & EVENT.accept) !== 0 && tcb.listener !== undefined) tcb.listener.untaken -= 1;
     tcb.pendingEvents = 0;
     tcb.listener?.halfOpen.delete(tcb);
     tcb.state = 'CLOSED'; // not through transition(): it lives on elsewhere
@@ -236,6 +243,10 @@ export class Tcp implements TcpLayer, UpperLayer, TcbLayer {
 
   eventsPending(tcb: Tcb, now: Instant): void {
     this.#events.add(tcb, now);
+  }
+
+  get connectionCount(): number {
+    return this.#demux.size;
   }
 
   gone(tcb: Tcb): void {
@@ -293,31 +304,16 @@ export class Tcp implements TcpLayer, UpperLayer, TcbLayer {
   /** RFC 9293 3.10.7.2, and 3.10.7.1 where nobody listens. `isn`: the new incarnation of a connection starts there. */
   #toListener(now: Instant, header: TcpHeader, packet: ReceivedPacket, isn: Seq | undefined): void {
     const listener = this.#listeners.find(packet.destination, header.destinationPort);
-    const isSyn = (header.flags & (TCP_FLAG.syn | TCP_FLAG.ack | TCP_FLAG.rst)) === TCP_FLAG.syn;
-    if (listener === undefined || (header.flags & TCP_FLAG.ack) !== 0) {
-      if (this.onUnmatched?.(now, packet, header) !== 'ignore') resetUnmatched(this.ipv6, now, packet, header);
+    if (listener !== undefined && (header.flags & TCP_FLAG.ack) === 0) {
+      const isSyn = (header.flags & (TCP_FLAG.syn | TCP_FLAG.rst)) === TCP_FLAG.syn;
+      if (isSyn) this.#passiveOpens.synArrives(now, listener, header, packet, isn);
       return;
     }
-    if (!isSyn) return;
-    if (listener.halfOpen.size >= listener.backlog || this.#demux.size >= MAX_CONNECTIONS) {
-      this.counters.bump('backlog');
-      return;
-    }
-    const local = { address: packet.destination, port: header.destinationPort };
-    const remote = { address: packet.source, port: header.sourcePort };
-    const tcb = this.#createTcb(now, local, remote, listener.options, { listener, irs: header.seq, isn });
-    listener.halfOpen.add(tcb);
-    acceptSyn(tcb, now, header, packet);
-    output(tcb, now);
+    if (listener !== undefined && this.#passiveOpens.ackArrives(now, listener, header, packet) === 'taken') return;
+    if (this.onUnmatched?.(now, packet, header) !== 'ignore') resetUnmatched(this.ipv6, now, packet, header);
   }
 
-  #createTcb(
-    now: Instant,
-    local: Endpoint,
-    remote: Endpoint,
-    options: ExpandedTcpOptions,
-    passive?: { readonly listener: TcpListener; readonly irs: Seq; readonly isn: Seq | undefined },
-  ): Tcb {
+  createTcb(now: Instant, local: Endpoint, remote: Endpoint, options: ExpandedTcpOptions, passive?: PassiveSeed): Tcb {
     const path = this.ipv6.path(now, local.address, remote.address);
     const { isn, timestampOffset, flowLabel } = secretsFor(this.#secret, now, local, remote);
     const tcb = new Tcb(this, now, {
@@ -331,7 +327,7 @@ export class Tcp implements TcpLayer, UpperLayer, TcbLayer {
       irs: passive?.irs ?? seq(0),
       receiveShift: windowShiftFor(options.receiveBuffer),
       advertisedMss: mssToAdvertise(path),
-      timestampOffset,
+      timestampOffset: passive?.timestampOffset ?? timestampOffset,
       flowLabel,
     });
     tcb.connection = new TcpConnection(tcb);

@@ -17,6 +17,8 @@ export interface LinkConditions {
   readonly loss: number;
   readonly duplication: number;
   readonly corruption: number;
+  /** A corrupted packet has one bit flipped in so many of its first octets: headers only, or anywhere. */
+  readonly corruptionSpan: number;
   readonly reordering: number;
   /** How much later a reordered packet comes; the packets behind it are not held back. */
   readonly reorderingDelay: Duration;
@@ -34,6 +36,7 @@ export const PERFECT: LinkConditions = {
   loss: 0,
   duplication: 0,
   corruption: 0,
+  corruptionSpan: Number.POSITIVE_INFINITY,
   reordering: 0,
   reorderingDelay: ZERO,
   rate: 0,
@@ -148,11 +151,11 @@ export class Link {
   }
 
   #fly(departure: Instant, bytes: Uint8Array): void {
-    const { delay, reordering, reorderingDelay, corruption } = this.#conditions;
+    const { delay, reordering, reorderingDelay, corruption, corruptionSpan } = this.#conditions;
     const copy = bytes.slice();
     if (this.#happens(corruption) && copy.length > 0) {
       this.statistics.corrupted += 1;
-      const at = below(this.#random, copy.length);
+      const at = below(this.#random, Math.min(copy.length, corruptionSpan));
       copy[at] = (copy[at] ?? 0) ^ (1 << below(this.#random, 8));
     }
     let due = after(departure, delay);

@@ -89,6 +89,16 @@ describe('Link', () => {
     expect(arrivals.at(-1)?.at).toBe(at(11));
   });
 
+  test('corruption may be kept to the first octets, as many as a packet has', () => {
+    const { link, arrivals, run } = world({ corruption: 1, corruptionSpan: 2 });
+    for (let i = 0; i < 50; i++) link.send(EPOCH, new Uint8Array(8));
+    link.send(EPOCH, new Uint8Array(1));
+    run();
+    const hit = arrivals.map(({ bytes }) => bytes.findIndex((octet) => octet !== 0));
+    expect(new Set(hit)).toEqual(new Set([0, 1]));
+    expect(hit.at(-1)).toBe(0);
+  });
+
   test('corruption flips exactly one bit', () => {
     const { link, arrivals, run } = world({ corruption: 1 });
     link.send(EPOCH, new Uint8Array(100));

@@ -88,9 +88,10 @@ describe.skipIf(!requireOrSkip('tun', 'tshark'))('the demo', () => {
 
   test('RFC 6275 5.2, DESIGN.md 7: tests before the first update, then a care-of test and an update each handoff', () => {
     const types = tshark('client', 'mipv6', 'mip6.mhtype');
-    // HoTI 1, CoTI 2, HoT 3, CoT 4, BU 5, BA 6; the two tests of the start run side by side.
+    // HoTI 1, CoTI 2, HoT 3, CoT 4, BU 5, BA 6; the two tests of the start run side by side. A BU that waits for its BA
+    // longer than two round trips, as on a machine with other things to do, is sent again (11.8).
     expect(types.slice(0, 4).sort()).toEqual(['1', '2', '3', '4']);
-    expect(types.slice(4)).toEqual(['5', '6', '2', '4', '5', '6', '2', '4', '5', '6']);
+    expect(types.slice(4).join('')).toMatch(/^5[56]*6245[56]*6245[56]*6$/);
   });
 });
 

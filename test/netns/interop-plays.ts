@@ -42,6 +42,8 @@ export interface Outcome {
   readonly error: string | null;
   /** The longest time a write waited until there was room for more. */
   readonly stalledMs: number;
+  /** From the call that opened or accepted it until it had closed. */
+  readonly tookMs: number;
 }
 
 const CHUNK = 64 * 1024;
@@ -116,6 +118,7 @@ class Player {
   }
 
   async play(steps: readonly Step[]): Promise<Outcome> {
+    const from = performance.now();
     if (this.#socket.connecting) await Promise.race([once(this.#socket, 'connect').catch(() => {}), this.#closed]);
     for (const step of steps) {
       if (this.#socket.destroyed) break;
@@ -128,6 +131,7 @@ class Player {
       ended: this.#ended,
       error: this.#error,
       stalledMs: this.#stalledMs,
+      tookMs: performance.now() - from,
     };
   }
 

@@ -22,6 +22,9 @@ const OFFENCES: Readonly<Record<string, readonly string[]>> = {
   // The kernel takes D-SACKs of the network's duplicates for plain blocks, and then discards them.
   'sent SACK blocks that make no sense': ['TcpExtTCPSACKDiscard', '-TcpExtTCPDSACKIgnoredDubious'],
   'sent into a window that was shut': ['TcpExtTCPZeroWindowDrop', 'TcpExtTCPRcvQDrop'],
+};
+/** Unless an application wants it so. */
+const ABORTS: typeof OFFENCES = {
   'reset a connection': ['TcpEstabResets', 'TcpAttemptFails'],
   'made the kernel give up': [
     ...['TcpExtTCPAbortOnData', 'TcpExtTCPAbortOnClose', 'TcpExtTCPAbortOnMemory', 'TcpExtTCPAbortOnTimeout'],
@@ -41,11 +44,21 @@ export interface Tolerated {
   readonly damage?: boolean;
   /** The kernel takes back windows: text that was on its way is beyond the new one. */
   readonly windows?: boolean;
+  /** An end aborts on purpose. */
+  readonly aborts?: boolean;
 }
 
 /** What the peer did that the kernel has to complain of, with the counters that say so. */
-export function offences(counted: KernelCounters, { damage = false, windows = false }: Tolerated = {}): string[] {
-  const forbidden = { ...OFFENCES, ...(damage ? {} : DAMAGE), ...(windows ? {} : WINDOW) };
+export function offences(
+  counted: KernelCounters,
+  { damage = false, windows = false, aborts = false }: Tolerated = {},
+): string[] {
+  const forbidden = {
+    ...OFFENCES,
+    ...(damage ? {} : DAMAGE),
+    ...(windows ? {} : WINDOW),
+    ...(aborts ? {} : ABORTS),
+  };
   const found = Object.entries(forbidden).filter(([, names]) => sum(counted, names) > 0);
   return found.map(([what, names]) => `${what}: ${names.map((name) => `${name} ${sum(counted, [name])}`).join(', ')}`);
 }

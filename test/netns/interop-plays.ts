@@ -72,8 +72,9 @@ class Tally {
 export const play = (socket: PlayedSocket, steps: readonly Step[], seed = 0): Promise<Outcome> =>
   new Player(socket, seed).play(steps);
 
-/** What the last segments of a connection may take until its port can be used again. */
+/** What the last segments of a connection may take until its port can be used again; longer where one is busy. */
 const PORT_PAUSE_MS = 50;
+const PORT_TAKEN: readonly (string | null)[] = ['EADDRINUSE', 'EADDRNOTAVAIL'];
 
 /** Opens `count` connections: all at once, or one after the other where they share a port. */
 export async function openAll(
@@ -84,8 +85,12 @@ export async function openAll(
   if (localPort === undefined) return Promise.all(Array.from({ length: count }, (_, i) => open(i)));
   const outcomes: Outcome[] = [];
   for (let i = 0; i < count; i++) {
-    if (i > 0) await sleep(PORT_PAUSE_MS);
-    outcomes.push(await open(i));
+    let outcome: Outcome;
+    do {
+      if (i > 0) await sleep(PORT_PAUSE_MS);
+      outcome = await open(i);
+    } while (i > 0 && PORT_TAKEN.includes(outcome.error));
+    outcomes.push(outcome);
   }
   return outcomes;
 }

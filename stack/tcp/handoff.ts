@@ -19,9 +19,10 @@ export function freeze(tcb: Tcb, now: Instant): void {
 export function thaw(tcb: Tcb, now: Instant): void {
   if (tcb.silence !== 'frozen') return;
   tcb.silence = 'none';
+  if (tcb.pendingEvents !== 0) tcb.layer.eventsPending(tcb, now);
+  if (tcb.state === 'CLOSED') return; // aborted meanwhile: nothing runs on
   tcb.timers.start(now, tcb.frozenTimers);
   tcb.flight.stopTiming();
-  if (tcb.pendingEvents !== 0) tcb.layer.eventsPending(tcb, now);
   if (tcb.wantsWrite && tcb.sendBuffer.length < tcb.sendBuffer.capacity) {
     tcb.wantsWrite = false;
     raise(tcb, now, EVENT.writable);
@@ -33,6 +34,7 @@ export function thaw(tcb: Tcb, now: Instant): void {
 export function resume(tcb: Tcb, now: Instant): void {
   if (tcb.silence !== 'installed') return;
   tcb.silence = 'none';
+  if (tcb.state === 'CLOSED') return; // aborted meanwhile
   tcb.timers.start(now, tcb.frozenTimers);
   // These two speak of octets that this node has not sent.
   tcb.timers.reordering.cancel();
@@ -59,7 +61,7 @@ function speak(tcb: Tcb, now: Instant): void {
  * the donor's included, and everything this node has sent as far as the window allows. No congestion is inferred.
  */
 export function nudge(tcb: Tcb, now: Instant): void {
-  if (tcb.silence !== 'none') return;
+  if (tcb.silence !== 'none' || tcb.state === 'CLOSED') return;
   const { flight } = tcb;
   for (let run = flight.head; run !== undefined; run = run.next) {
     if (!run.inherited && !run.resent) flight.markLost(run);

@@ -256,6 +256,27 @@ describe('DESIGN.md 7', () => {
     expect(moved.installed.info.ssthresh).toBe(ssthresh);
   });
 
+  test('a connection that was aborted in silence does nothing when it is thawed, resumed or nudged', () => {
+    const frozen = established({}, { accepted: (app) => app.send(pattern(100_000)) });
+    const { connection } = frozen.server();
+    frozen.b.tcp.freeze(frozen.world.now, connection);
+    const { made, moved } = download();
+    for (const [world, abandoned, host] of [
+      [frozen.world, connection, frozen.b],
+      [made.world, moved.installed, moved.to],
+    ] as const) {
+      abandoned.abort(world.now);
+      world.runFor(seconds(1));
+      const sent = world.sent.filter((s) => s.from.equals(B)).length;
+      host.tcp.thaw(world.now, abandoned);
+      host.tcp.resume(world.now, abandoned);
+      host.tcp.nudge(world.now, abandoned);
+      world.runFor(seconds(100));
+      expect(world.sent.filter((s) => s.from.equals(B)).length).toBe(sent);
+      expect(abandoned.state).toBe('CLOSED');
+    }
+  });
+
   test('what was received and not read is read on the new node, in order with what comes', () => {
     const made = established();
     made.server().autoRead = false;

@@ -2,14 +2,11 @@
 // its buffers, is refused before there is one.
 
 import type { FieldReader } from './field-reader.ts';
-import { MAX_WINDOW_SHIFT } from './limits.ts';
 import { sendBufferStart } from './snapshot-buffer.ts';
 import type { ConnectionSnapshot, StreamChunk } from './snapshot-form.ts';
 
 /** Sequence numbers can be told apart only so far (RFC 9293 3.4). */
 const MAX_SPAN = 2 ** 31 - 1;
-/** An advertised edge may lie beyond the buffer by the granularity of the scaled window. */
-const EDGE_SLACK = 2 ** MAX_WINDOW_SHIFT;
 
 /** Reports the first contradiction to `reader`. */
 export function checkSnapshot(snapshot: ConnectionSnapshot, reader: FieldReader): void {
@@ -24,6 +21,7 @@ function checkSend(snapshot: ConnectionSnapshot, reader: FieldReader): void {
   reader.check(send.una <= send.nxt, 'send.una is beyond send.nxt');
   reader.check(send.nxt <= send.end + (send.fin ? 1 : 0), 'send.nxt is beyond what was written');
   reader.check(send.nxt - send.una <= MAX_SPAN, 'too much in flight');
+  reader.check(send.wnd <= send.maxWnd, 'send.wnd is beyond the largest ever');
   reader.check(send.end - start <= options.sendBuffer, 'the send buffer overflows');
   reader.check(
     sendBuffer.every((chunk) => isWithin(chunk, start, send.end)),
@@ -38,13 +36,15 @@ function checkSend(snapshot: ConnectionSnapshot, reader: FieldReader): void {
 
 function checkReceive(snapshot: ConnectionSnapshot, reader: FieldReader): void {
   const { receive, options, receiveBuffer, outOfOrder } = snapshot;
+  // An advertised edge may lie beyond the buffer by the granularity of the scaled window.
+  const room = receive.read + options.receiveBuffer + 2 ** snapshot.negotiated.receiveShift;
   const textEnd = receive.fin ?? Math.max(0, receive.nxt);
   reader.check(receive.fin === undefined || receive.nxt === receive.fin + 1, 'receive.fin is not behind the text');
   reader.check(receive.read <= textEnd, 'receive.read is beyond the text');
   reader.check(receiveBuffer.offset === receive.read, 'the receive buffer does not begin at receive.read');
   reader.check(receiveBuffer.bytes.length === textEnd - receive.read, 'the receive buffer is not whole');
-  reader.check(receive.edge <= receive.read + options.receiveBuffer + EDGE_SLACK, 'the window is beyond the buffer');
-  reader.check(textEnd <= receive.read + options.receiveBuffer + EDGE_SLACK, 'the receive buffer overflows');
+  reader.check(receive.edge <= room, 'the window is beyond the buffer');
+  reader.check(textEnd <= room, 'the receive buffer overflows');
   reader.check(receive.lastAckSent <= receive.nxt, 'receive.lastAckSent is beyond receive.nxt');
   const fin = receive.outOfOrderFin;
   reader.check(fin === undefined || (receive.fin === undefined && fin >= textEnd), 'a FIN inside the text');

@@ -71,6 +71,15 @@ describe('each contradiction is refused', () => {
       { ...s, receive: { ...s.receive, edge: s.receive.edge + 1e8 } },
       /beyond the buffer/,
     ],
+    ['a window beyond the largest ever', { ...s, send: { ...s.send, wnd: s.send.maxWnd + 1 } }, /largest ever/],
+    [
+      'a window beyond the buffer by more than its unit',
+      {
+        ...s,
+        receive: { ...s.receive, edge: s.receive.read + s.options.receiveBuffer + 2 ** s.negotiated.receiveShift + 1 },
+      },
+      /beyond the buffer/,
+    ],
     [
       'a receive buffer that is short',
       { ...s, receiveBuffer: { ...s.receiveBuffer, bytes: new Uint8Array(1) } },

@@ -1,4 +1,4 @@
-// `node tools/setup.mjs <build|check|test|demo|bench|soak> [args...]`: brings what a task needs, then does it.
+// `node tools/setup.mjs <build|check|test|demo|bench|soak|fuzz> [args...]`: brings what a task needs, then does it.
 // Plain Node, because on a fresh clone nothing else is there: the locked npm packages, the TUN addon (compiled
 // against the headers beside the running node, nothing is downloaded for it), the compiled TypeScript, and system
 // packages where this is root on Debian or Ubuntu. Every step is skipped when its result is there already.
@@ -258,12 +258,24 @@ function bench([name, ...args]) {
   return found.sort().reduce((worst, file) => Math.max(worst, runOne(file, [])), 0);
 }
 
+/** The targets and what they test, compiled beside the normal build: only there the fuzzer instruments it. */
+function fuzz(args) {
+  installPackages();
+  runQuietly(
+    process.execPath,
+    [at('node_modules', 'typescript', 'bin', 'tsc'), '-p', at('test', 'fuzz', 'tsconfig.json')],
+    'TypeScript errors (see above)',
+  );
+  return run(process.execPath, ['--enable-source-maps', at('.fuzz', 'build', 'test', 'fuzz', 'run.js'), ...args]);
+}
+
 const TASKS = {
   build,
   check,
   test,
   demo,
   bench,
+  fuzz,
   soak: (args) => program('soak.js', args),
 };
 

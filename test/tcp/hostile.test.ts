@@ -4,8 +4,10 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { milliseconds, seconds } from '../../stack/core/time.ts';
+import { tcbOf } from '../../stack/tcp/connection.ts';
 import { MAX_OUT_OF_ORDER_RANGES } from '../../stack/tcp/limits.ts';
 import { seqAdd } from '../../stack/wire/seq.ts';
+import { checkTcb } from '../fuzz/tcb-invariants.ts';
 import { ACK, opened, PSH, type Script, type ScriptedPeer, URG } from './scripted-peer.ts';
 import { A, B, pattern, World } from './support.ts';
 
@@ -63,9 +65,7 @@ describe('any segment in any state', () => {
             if (s.call === 'read') connection.read(peer.world.now, s.length);
             peer.send(script(peer, s));
             peer.world.runFor(milliseconds(s.wait));
-            const { cwnd, inFlight } = connection.info;
-            expect(cwnd).toBeGreaterThan(0);
-            expect(inFlight).toBeGreaterThanOrEqual(0);
+            checkTcb(tcbOf(connection));
             expect(connection.readableBytes).toBeLessThanOrEqual(20_000 + 1);
             expect(connection.unacknowledged).toBeLessThanOrEqual(20_000);
           }

@@ -17,7 +17,7 @@ import { A, B } from '../tcp/support.ts';
 import type { ByteReader } from './byte-reader.ts';
 import { Conversation, type PeerSegment, type Setup } from './conversation.ts';
 
-const { fin: FIN, syn: SYN, rst: RST, psh: PSH, ack: ACK, urg: URG } = TCP_FLAG;
+const { fin: FIN, syn: SYN, rst: RST, psh: PSH, ack: ACK, urg: URG, ece: ECE, cwr: CWR } = TCP_FLAG;
 /** Events of one program: keeps the slowest input quick. */
 const MAX_EVENTS = 300;
 
@@ -74,17 +74,19 @@ class Peer {
     };
     if ((bits & 16) !== 0) return; // none at all: the events may bring one
     const ack = this.#sendsAt((tcb) => tcb.snd.nxt);
-    const flags = this.#talk.tcb === undefined ? SYN : SYN | ACK;
+    const passive = this.#talk.tcb === undefined;
+    const ecn = (bits & 64) === 0 ? 0 : passive ? ECE | CWR : ECE;
+    const flags = (passive ? SYN : SYN | ACK) | ecn;
     const first = { seq: this.#iss, ack, window: this.#window, options };
     this.#talk.receive({ ...first, flags, length: (bits & 32) === 0 ? 0 : bytes.u8() });
-    if (flags === SYN) this.#send({});
+    if (passive) this.#send({});
   }
 
   event(): void {
     const bytes = this.#bytes;
     const talk = this.#talk;
     const kind = bytes.below(18);
-    if (kind < 2) this.#send({ length: this.#length(), ack: this.#ackBase() });
+    if (kind < 2) this.#send({ length: this.#length(), ack: this.#ackBase(), ecn: 2 + kind });
     else if (kind < 4) this.#send({ ack: this.#sendsAt((tcb) => tcb.snd.nxt), window: this.#newWindow() });
     else if (kind === 4) this.#send({ ack: this.#ackBase() });
     else if (kind < 7) this.#send({ options: { sack: this.#blocks() }, ack: this.#sendsAt((tcb) => tcb.snd.una) });
@@ -160,6 +162,8 @@ class Peer {
       RST,
       RST | ACK,
       ACK | URG,
+      ACK | ECE,
+      ACK | CWR,
       FIN,
       0,
       SYN | FIN,
@@ -180,6 +184,7 @@ class Peer {
       length: this.#length(),
       urgentPointer: (bits & 32) === 0 ? 0 : bytes.u16(),
       lies: (bits & 64) !== 0,
+      ecn: (bits & 128) === 0 ? 0 : bytes.below(4),
       options,
     });
   }

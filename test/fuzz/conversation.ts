@@ -50,6 +50,8 @@ export interface PeerSegment {
   readonly length: number;
   readonly options: WireOptions;
   readonly urgentPointer?: number;
+  /** The ECN field of the IPv6 header. */
+  readonly ecn?: number;
   /** Octets that are not the stream's. */
   readonly lies?: boolean;
 }
@@ -124,7 +126,7 @@ export class Conversation {
     const text = octetsAt(segment.lies === true ? OURS : PEERS, textAt, segment.length);
     if (segment.lies === true && segment.length > 0) this.#lied = true;
     const bytes = makeSegment(B, A, header, text);
-    const at = { at: this.now, from: B, to: A, header: {} as never, text, gsoSize: 0 };
+    const at = { at: this.now, from: B, to: A, header: {} as never, text, gsoSize: 0, trafficClass: segment.ecn ?? 0 };
     this.host.ipv6.receive(this.now, at, bytes);
     this.world.timers.runDue(this.now);
     this.check();

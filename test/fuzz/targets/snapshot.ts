@@ -78,6 +78,14 @@ function acknowledge(world: World, host: TestHost, tcb: Tcb, ack: number): void 
     ...(ts.on ? { options: { timestamp: { value: ts.recent, echo: 0 } } } : {}),
   };
   const bytes = makeSegment(remote.address, local.address, header, new Uint8Array(10));
-  const at = { at: world.now, from: remote.address, to: local.address, header: {} as never, text: bytes, gsoSize: 0 };
+  const at = {
+    at: world.now,
+    from: remote.address,
+    to: local.address,
+    header: {} as never,
+    text: bytes,
+    gsoSize: 0,
+    trafficClass: 0,
+  };
   host.ipv6.receive(world.now, at, bytes);
 }

@@ -297,8 +297,8 @@ export class Conversation {
       law(ack >= told.ack && ack <= tcb.rcv.nxt, () => `ACK ${ack} after ${told.ack}, RCV.NXT is ${tcb.rcv.nxt}`);
       const unit = syn ? 1 : 2 ** tcb.rcv.shift;
       const edge = ack + header.window * unit;
-      // RFC 7323 2.4: where the buffer is full, rounding alone may take back less than a unit.
-      const kept = edge > told.edge - unit || tcb.rcv.fin !== undefined;
+      // RFC 7323 2.2 and 2.4: a SYN cannot say more; where the buffer is full, rounding takes back less than a unit.
+      const kept = syn || edge > told.edge - unit || tcb.rcv.fin !== undefined;
       law(kept, () => `the right edge moves left: ${told.edge} to ${edge}`);
       told.ack = ack;
       told.edge = Math.max(told.edge, edge);

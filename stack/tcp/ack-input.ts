@@ -8,6 +8,7 @@ import { timestampTick, timestampValue, userDeadline } from './options.ts';
 import { beginAck, endAck, onAdvance, onDuplicateAck } from './recovery.ts';
 import { takeSackBlocks } from './sack.ts';
 import type { Segment, Verdict } from './segment.ts';
+import { judgeRecovery } from './spurious.ts';
 import { takeProbeAnswer } from './tail-probe.ts';
 import type { Tcb } from './tcb.ts';
 
@@ -34,6 +35,7 @@ export function takeAck(tcb: Tcb, now: Instant, seg: Segment): Verdict {
   if (advanced) advance(tcb, now, seg);
   else if (isDuplicate(tcb, seg, fresh)) onDuplicateAck(tcb);
   updateSendWindow(tcb, now, seg);
+  judgeRecovery(tcb, now, seg, advanced);
   endAck(tcb, now);
   takeProbeAnswer(tcb, now, seg, advanced);
   tcb.layer.observer.ackAccepted?.(now, tcb.connection, seg.packet);

@@ -74,7 +74,7 @@ function onRetransmissionTimeout(tcb: Tcb, now: Instant): void {
   if (isSynchronized(tcb.state) && snd.wnd > 0) onTimeoutLoss(tcb, now);
   else retransmit(tcb, now, head, currentMss(tcb));
   tcb.timeouts += 1;
-  tcb.rtt.backoff += 1;
+  tcb.rtt.onTimeout();
   timers.retransmit.set(after(now, tcb.rtt.rto));
   if (tcb.timeouts === R1_RETRANSMITS) suspectPath(tcb, now);
 }

@@ -81,6 +81,8 @@ export class Flight {
   delivered = 0;
   /** How often a run was marked lost, over all time. */
   losses = 0;
+  /** Octets that arrived though they were thought lost and had not been sent again, over all time. */
+  revived = 0;
   sink: DeliverySink | undefined;
   readonly #acknowledged: Acknowledged = { octets: 0, sackedOctets: 0, sentAt: undefined, retransmitted: false };
 
@@ -132,7 +134,7 @@ export class Flight {
       if (!run.sacked) {
         const part = this.#isolate(run, Math.max(left, run.start), Math.min(right, run.end));
         this.sink?.sacked(part);
-        this.delivered += part.length;
+        this.#countDelivered(part);
         this.#setSacked(part);
         fresh += part.length;
         run = this.#joinSacked(part).previous;
@@ -173,14 +175,25 @@ export class Flight {
     this.markLost(head);
   }
 
-  /** After a timeout (RFC 6298 5, RFC 6675 5.1): nothing is in the network any more, but what is SACKed stays so. */
-  markAllLost(): void {
+  /** What was sent by then is lost, copies too; what is SACKed stays so. */
+  markLostSentUntil(latest: Instant): void {
     for (let run = this.head; run !== undefined; run = run.next) {
-      if (run.sacked) continue;
+      if (run.sacked || run.sentAt > latest) continue;
       if (run.resent) this.#forgetCopy(run);
       this.markLost(run);
     }
-    this.lostBelow = this.tail?.end ?? 0;
+  }
+
+  /** Nothing was lost after all: what is marked so is in the network, and so are the copies of it. */
+  forgetLosses(): void {
+    for (let run = this.head; run !== undefined; run = run.next) {
+      if (!run.lost) continue;
+      this.pipe -= run.inPipe;
+      run.lost = false;
+      this.pipe += run.inPipe;
+    }
+    this.#lostFrom = undefined;
+    this.lostBelow = 0;
   }
 
   /** The peer has dropped what it had SACKed (RFC 2018 8): the scoreboard is worth nothing. */
@@ -253,11 +266,16 @@ export class Flight {
     result.octets += run.length;
     if (!run.sacked) {
       this.sink?.acknowledged(run);
-      this.delivered += run.length;
+      this.#countDelivered(run);
     }
     if (run.sacked) result.sackedOctets += run.length;
     else if (run.retransmitted) result.retransmitted = true;
     else result.sentAt ??= run.sentAt;
+  }
+
+  #countDelivered(run: Run): void {
+    this.delivered += run.length;
+    if (run.lost && !run.retransmitted) this.revived += run.length;
   }
 
   #removeHead(run: Run): void {

@@ -5,7 +5,7 @@
 
 import { after, type Duration, EPOCH, elapsed, type Instant, ZERO } from '../core/time.ts';
 import type { DeliverySink, Run } from './flight.ts';
-import { DUP_THRESH, MAX_REMEMBERED_COPIES, REO_WND_PERSIST } from './limits.ts';
+import { DUP_THRESH, REO_WND_PERSIST } from './limits.ts';
 import type { Position } from './position.ts';
 import type { Range } from './reassembly.ts';
 import type { Tcb } from './tcb.ts';
@@ -31,8 +31,6 @@ export class Rack implements DeliverySink {
   #dsackRound: Position | undefined;
   /** A copy that we sent was not needed, says the ACK at hand. */
   #spurious = false;
-  /** What was sent again lately, oldest first: only a D-SACK of these is one of our making. */
-  readonly #copies: Range[] = [];
   #now: Instant = EPOCH;
   #minRtt: Duration = ZERO;
   #echoedUntil: Instant = EPOCH;
@@ -62,20 +60,13 @@ export class Rack implements DeliverySink {
     this.#detectReordering(run);
   }
 
-  /** We have sent [start, end) once more. */
-  noteCopy(start: Position, end: Position): void {
-    if (this.#copies.length >= MAX_REMEMBERED_COPIES) this.#copies.shift();
-    this.#copies.push({ start, end });
-  }
-
-  /** A D-SACK. Deviates from RFC 8985 6.2, step 4: what we sent only once was duplicated by the network. */
-  noteDuplicate(start: Position, end: Position, ofProbe: boolean): void {
+  /**
+   * A D-SACK; `ours`: of a copy that we sent to repair a loss. Deviates from RFC 8985 6.2, step 4: what we sent only
+   * once was duplicated by the network. A tail loss probe that was not needed is no sign of reordering (7.4).
+   */
+  noteDuplicate(start: Position, end: Position, ours: boolean): void {
     this.duplicate = { start, end };
-    const at = this.#copies.findIndex((copy) => copy.start < end && start < copy.end);
-    if (at < 0) return;
-    this.#copies.splice(at, 1);
-    // A tail loss probe that was not needed is no sign of reordering (7.4).
-    if (!ofProbe) this.#spurious = true;
+    if (ours) this.#spurious = true;
   }
 
   /** RACK_sent_after: was what is delivered sent after `run`? */
@@ -139,6 +130,13 @@ export function detectLossByTime(tcb: Tcb, now: Instant): void {
   }
   if (timeout > 0) timers.reordering.set(after(now, timeout as Duration));
   else timers.reordering.cancel();
+}
+
+/** RFC 8985 6.3: what was sent until then is late by now; without RACK that is everything. */
+export function lateAt(tcb: Tcb, now: Instant): Instant {
+  const { rtt } = tcb.rack;
+  if (!tcb.sackPermitted || rtt === undefined) return now;
+  return (now - rtt - reorderingWindow(tcb)) as Instant;
 }
 
 /** RACK.reo_wnd, step 4: none where loss is plain and reordering was never seen. */

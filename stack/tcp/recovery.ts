@@ -5,17 +5,19 @@
 
 import { EPOCH, elapsed, type Instant, ZERO } from '../core/time.ts';
 import type { AckEvent } from './congestion/congestion.ts';
+import { beginFRto, type FRto } from './f-rto.ts';
 import type { Run } from './flight.ts';
 import { DUP_THRESH } from './limits.ts';
 import { type Position, SYN_POSITION } from './position.ts';
 import { Prr } from './prr.ts';
-import { detectLossByTime } from './rack.ts';
+import { detectLossByTime, lateAt } from './rack.ts';
 import { markInheritedLost } from './sack.ts';
 import type { Tcb } from './tcb.ts';
 
-/** What an ACK is about to change, noted before: PRR counts the difference. */
+/** What an ACK is about to change, noted before: PRR and F-RTO count the difference. */
 interface AckStart {
   delivered: number;
+  revived: number;
   una: Position;
 }
 
@@ -30,7 +32,8 @@ export class Recovery {
   /** The next retransmission leaves whatever the pipe says (RFC 6675 5, step 4.3; RFC 6582 3.2, step 5). */
   force = false;
   readonly prr = new Prr();
-  readonly ackStart: AckStart = { delivered: 0, una: SYN_POSITION };
+  readonly ackStart: AckStart = { delivered: 0, revived: 0, una: SYN_POSITION };
+  fRto: FRto = 'off';
   /** What is marked lost below was dropped for a reason that is no congestion. */
   blamelessBelow: Position = SYN_POSITION;
 }
@@ -61,12 +64,19 @@ export function onAdvance(tcb: Tcb, now: Instant, acked: number): void {
   else if (recovery.phase === 'open') recovery.dupAcks = 0;
   if (grows) {
     ackEvent.now = now;
-    ackEvent.acked = acked;
+    ackEvent.acked = recovery.phase === 'loss' ? newlyArrived(tcb, acked) : acked;
     ackEvent.srtt = tcb.rtt.srtt ?? ZERO;
     ackEvent.cwndLimited = tcb.cwndLimited;
     tcb.congestion.onAck(ackEvent);
   }
 }
+
+/**
+ * RFC 3465 2.2: after a timeout an ACK may cover much that had arrived before. With SACK it is known what had; without,
+ * one segment counts.
+ */
+const newlyArrived = ({ sackPermitted, flight, recovery, snd }: Tcb, acked: number): number =>
+  Math.min(acked, sackPermitted ? flight.delivered - recovery.ackStart.delivered : snd.mss);
 
 /** An ACK that repeats SND.UNA as RFC 5681 2 means it, or that brings SACK news (RFC 6675 2). */
 export function onDuplicateAck(tcb: Tcb): void {
@@ -78,6 +88,7 @@ export function onDuplicateAck(tcb: Tcb): void {
 export function beginAck(tcb: Tcb): void {
   const { ackStart } = tcb.recovery;
   ackStart.delivered = tcb.flight.delivered;
+  ackStart.revived = tcb.flight.revived;
   ackStart.una = tcb.snd.una;
 }
 
@@ -133,6 +144,8 @@ function beginRecovery(tcb: Tcb, now: Instant): void {
   const before = snd.nxt - snd.una - flight.sackedOctets + flight.delivered - recovery.ackStart.delivered;
   recovery.prr.begin(before, flight.pipe);
   tcb.congestion.onLoss(now, snd.nxt - snd.una);
+  tcb.doubt.begin('recovery');
+  tcb.copies.begin();
   tcb.layer.trace(now, { layer: 'tcp', event: 'fast-recovery', detail: { una: snd.una, point: snd.nxt } });
 }
 
@@ -141,14 +154,21 @@ export function onTimeoutLoss(tcb: Tcb, now: Instant): void {
   const { recovery, flight, snd } = tcb;
   // RFC 2018 8: the octets at SND.UNA were SACKed and yet not acknowledged: the peer has dropped them.
   if (flight.head?.sacked === true) flight.forgetSacks();
-  tcb.congestion.onTimeout(now, snd.nxt - snd.una, tcb.timeouts > 0);
-  flight.markAllLost();
+  const repeated = tcb.timeouts > 0;
+  tcb.congestion.onTimeout(now, snd.nxt - snd.una, repeated);
+  flight.markHeadLost(snd.mss);
+  flight.markLostSentUntil(lateAt(tcb, now));
   tcb.timers.reordering.cancel();
   tcb.tailProbe.endSeq = undefined;
+  if (!repeated) {
+    tcb.doubt.begin('timeout');
+    tcb.copies.begin();
+  }
+  beginFRto(tcb, repeated || recovery.phase === 'loss');
   recovery.phase = 'loss';
   recovery.point = snd.nxt;
   recovery.dupAcks = 0;
-  recovery.force = false;
+  recovery.force = true;
 }
 
 /** RFC 6582 3.2, step 3: only a part of what was out is acknowledged: the next hole is right there. */
@@ -161,11 +181,13 @@ function onPartialAck(tcb: Tcb, acked: number): void {
   recovery.force = true;
 }
 
-function endRecovery(tcb: Tcb): void {
+export function endRecovery(tcb: Tcb): void {
   const { recovery } = tcb;
   recovery.phase = 'open';
   recovery.dupAcks = 0;
   recovery.force = false;
+  recovery.fRto = 'off';
+  tcb.doubt.until = tcb.snd.nxt;
   tcb.rack.onRecoveryEnd();
 }
 

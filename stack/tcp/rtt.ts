@@ -25,6 +25,10 @@ export class RttEstimator {
   /** Timeouts since the last sample: each doubles the RTO (RFC 6298 5.5), and only a sample ends it (Karn). */
   backoff = 0;
   #rttvar = 0;
+  /** SRTT and RTTVAR as they were when the timer ran out first (RFC 4015 3.2, step 0). */
+  #before: { readonly srtt: number; readonly rttvar: number } | undefined;
+  /** The next sample starts from these, or from itself where it is larger (step 8). */
+  #atLeast: { readonly srtt: number; readonly rttvar: number } | undefined;
   #rto: number = INITIAL_RTO;
   /** The last samples, the oldest at #oldest. */
   readonly #recent: number[] = [];
@@ -47,9 +51,10 @@ export class RttEstimator {
     if (this.minRtt === undefined || r < this.minRtt) this.minRtt = r as Duration;
     this.#recent[this.#oldest] = r;
     this.#oldest = (this.#oldest + 1) % RECENT_SAMPLES;
-    if (this.srtt === undefined) {
-      this.srtt = r as Duration;
-      this.#rttvar = r / 2;
+    if (this.srtt === undefined || this.#atLeast !== undefined) {
+      this.srtt = Math.max(r, this.#atLeast?.srtt ?? 0) as Duration;
+      this.#rttvar = Math.max(r / 2, this.#atLeast?.rttvar ?? 0);
+      this.#atLeast = undefined;
     } else {
       const share = 1 / Math.max(1, samplesPerRtt);
       this.#rttvar += BETA * share * (Math.abs(this.srtt - r) - this.#rttvar);
@@ -59,10 +64,25 @@ export class RttEstimator {
     this.#rto = Math.min(MAX_RTO, Math.max(MIN_RTO, Math.round(rto)));
   }
 
+  /** The retransmission timer has run out (RFC 6298 5.5). */
+  onTimeout(): void {
+    if (this.backoff === 0 && this.srtt !== undefined) {
+      this.#before = { srtt: this.srtt + 2 * CLOCK_GRANULARITY, rttvar: this.#rttvar };
+    }
+    this.backoff += 1;
+  }
+
+  /** It should not have: the path is slower, for now, than it was taken to be (RFC 4015 3.2, step 8). */
+  onSpuriousTimeout(): void {
+    this.backoff = 0;
+    this.#atLeast = this.#before;
+  }
+
   /** What was measured is of another path: the next sample counts as the first. The RTO stays until then. */
   pathChanged(): void {
     this.srtt = undefined;
     this.minRtt = undefined;
+    this.#atLeast = undefined;
     this.#recent.length = 0;
     this.#oldest = 0;
   }

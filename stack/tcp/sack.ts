@@ -35,14 +35,16 @@ function takeDuplicate(
   right: Position,
   second: SackBlock | undefined,
 ): boolean {
-  const { snd, rack } = tcb;
+  const { snd, rack, tailProbe } = tcb;
   if (left >= right || right > snd.nxt || left < seg.ack - snd.maxWnd) return false;
   const inside =
     second !== undefined &&
     left >= positionOf(snd.iss, snd.una, second.left) &&
     right <= positionOf(snd.iss, snd.una, second.right);
   if (right > seg.ack && !inside) return false;
-  rack.noteDuplicate(left, right, tcb.tailProbe.isRetransmission && right === tcb.tailProbe.endSeq);
+  tcb.doubt.peerReports = true;
+  const ours = tcb.copies.strike(left, right) > 0;
+  rack.noteDuplicate(left, right, ours && !(tailProbe.isRetransmission && right === tailProbe.endSeq));
   return true;
 }
 

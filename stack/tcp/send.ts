@@ -4,7 +4,7 @@
 import { after, type Instant } from '../core/time.ts';
 import type { Run } from './flight.ts';
 import { SWS_OVERRIDE } from './limits.ts';
-import { updateSendMss, userDeadline } from './options.ts';
+import { timestampValue, updateSendMss, userDeadline } from './options.ts';
 import { currentMss, emitRange, maxText, sendAck } from './output.ts';
 import type { Position } from './position.ts';
 import { idleFor, sendRoom } from './recovery.ts';
@@ -15,7 +15,8 @@ import type { Tcb } from './tcb.ts';
 /** Sends all that may leave now. */
 export function output(tcb: Tcb, now: Instant): void {
   if (tcb.silence !== 'none' || tcb.state === 'CLOSED') return;
-  const repaired = sendLost(tcb, now);
+  // RFC 5682 2.1, step 2 b: after the first copy is answered, new octets go instead of more copies.
+  const repaired = tcb.recovery.fRto === 'second-ack' || sendLost(tcb, now);
   if (repaired && sends(tcb.state)) sendNew(tcb, now);
   if (tcb.ackNow) sendAck(tcb, now);
   armTimers(tcb, now);
@@ -44,7 +45,8 @@ function sendLost(tcb: Tcb, now: Instant): boolean {
 /** Sends at most `length` octets from the start of `run` again; false when the packet could not leave. */
 export function retransmit(tcb: Tcb, now: Instant, run: Run, length: number): boolean {
   const part = tcb.flight.resend(run, length, now, currentMss(tcb));
-  tcb.rack.noteCopy(part.start, part.end);
+  tcb.copies.note(part.start, part.end);
+  tcb.doubt.copyLeaves(timestampValue(tcb, now));
   tcb.recovery.prr.onSent(part.length);
   if (part.start < 0) tcb.synRetransmitted = true;
   const verdict = emitRange(tcb, now, part.start, part.end, true);

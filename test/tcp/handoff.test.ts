@@ -197,6 +197,22 @@ describe('DESIGN.md 7', () => {
     expect(again.map((s) => s.at - resumedAt)).toEqual([rto]);
   });
 
+  test('RFC 3522 3.2: a timeout of the acceptor while the donor’s flight is only slow is taken back', () => {
+    const made = established();
+    made.world.options.delay = milliseconds(300);
+    made.server().send(pattern(14_280));
+    made.world.runFor(milliseconds(5));
+    const { to, installed } = move(made, made.b, made.server().connection, milliseconds(0), false);
+    const { cwnd, ssthresh } = installed.info;
+    to.tcp.resume(made.world.now, installed);
+    made.world.runFor(milliseconds(500));
+    expect(installed.info.cwnd).toBeLessThan(cwnd);
+    made.world.runFor(seconds(5));
+    expect(to.tcp.counters.get('spurious-timeout')).toBe(1);
+    expect(installed.info.ssthresh).toBe(ssthresh);
+    expect(installed.info.cwnd).toBeGreaterThanOrEqual(cwnd);
+  });
+
   test('RFC 8985 6: octets of our own that arrive tell what the donor’s flight has lost', () => {
     const made = established({}, { accepted: (app) => app.send(pattern(5000)) });
     made.world.runFor(milliseconds(100));

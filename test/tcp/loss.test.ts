@@ -120,13 +120,14 @@ describe('timeouts (RFC 6298)', () => {
   });
 
   test('RFC 5681 3.1: a timeout leaves one segment of window, and slow start brings the rest again', () => {
-    const { peer, connection } = tenOut();
+    const { peer, connection } = tenOut({ window: 10_000 }); // no room for F-RTO
     peer.run(150);
     expect(connection.info.cwnd).toBe(1000);
     expect(starts(peer.rest())).toEqual([0]);
-    peer.send({ ack: 1000 });
+    peer.send({ ack: 1000, window: 9000 });
     expect(starts(peer.rest())).toEqual([1000, 2000]);
-    peer.send({ ack: 3000 });
+    peer.send({ ack: 2000, window: 8000 });
+    peer.send({ ack: 3000, window: 7000 });
     expect(starts(peer.rest())).toEqual([3000, 4000, 5000, 6000]);
   });
 

@@ -118,7 +118,7 @@ interface Octet {
 describe('Flight', () => {
   test('its pipe and its runs agree with a scoreboard kept octet by octet', () => {
     const step = fc.record({
-      what: fc.constantFrom('push', 'ack', 'sack', 'lose-head', 'lose-all', 'resend', 'renege'),
+      what: fc.constantFrom('push', 'ack', 'sack', 'lose-head', 'lose-all', 'resend', 'renege', 'none-lost'),
       a: fc.integer({ min: 0, max: 40 }),
       b: fc.integer({ min: 1, max: 12 }),
     });
@@ -154,7 +154,7 @@ function apply(flight: Flight, octets: Octet[], una: number, what: string, a: nu
     if (left < right) expect(flight.markSacked(left, right)).toBe(news);
     for (const o of octets.slice(left, right)) o.sacked = true;
   } else if (what === 'lose-all') {
-    flight.markAllLost();
+    flight.markLostSentUntil(at(1000));
     for (const o of fresh.filter((x) => !x.sacked)) Object.assign(o, { lost: true, resent: false });
   } else if (what === 'resend') {
     const run = flight.nextLost();
@@ -163,9 +163,12 @@ function apply(flight: Flight, octets: Octet[], una: number, what: string, a: nu
     if (run === undefined) return una;
     const part = flight.resend(run, b, now, 10);
     for (const o of octets.slice(part.start, part.end)) o.resent = true;
+  } else if (what === 'none-lost') {
+    flight.forgetLosses();
+    for (const o of fresh) o.lost = false;
   } else if (what === 'renege') {
     flight.forgetSacks();
-    flight.markAllLost();
+    flight.markLostSentUntil(at(1000));
     for (const o of fresh) Object.assign(o, { sacked: false, lost: true, resent: false });
   }
   return una;
@@ -278,6 +281,34 @@ describe.each(['newreno', 'cubic'] as const)('%s', (name) => {
     control.onTimeout(at(0), 10_000, false);
     control.onIdle(at(0));
     expect([control.cwnd, control.ssthresh]).toEqual([MSS, name === 'cubic' ? 7_000 : 5_000]);
+  });
+
+  test.each(['loss', 'timeout'])('RFC 4015 3.2, RFC 9438 4.9: a spurious %s leaves nothing behind', (kind) => {
+    const control = createCongestionControl(name, MSS);
+    const twin = createCongestionControl(name, MSS);
+    for (const each of [control, twin]) {
+      rounds(each, 4);
+      each.onLoss(at(400_000), 100_000);
+      rounds(each, 10, 400_000);
+    }
+    if (kind === 'loss') control.onLoss(at(1_400_000), 100_000);
+    else control.onTimeout(at(1_400_000), 100_000, false);
+    if (kind === 'timeout') control.onTimeout(at(1_500_000), 100_000, true);
+    control.onSpurious(control.cwnd + 100_000);
+    expect(control.cwnd).toBe(twin.cwnd);
+    expect(rounds(control, 100, 1_600_000)).toEqual(rounds(twin, 100, 1_600_000));
+  });
+
+  test('RFC 4015 3.2, step 6: a window that is given back does not burst; a second time nothing is given back', () => {
+    const control = createCongestionControl(name, MSS);
+    rounds(control, 4);
+    control.onTimeout(at(400_000), 100_000, false);
+    control.onSpurious(20_000);
+    expect([control.cwnd, control.ssthresh]).toEqual([30_000, Number.POSITIVE_INFINITY]);
+    control.onTimeout(at(500_000), 100_000, false);
+    control.onNewPath(at(500_000));
+    control.onSpurious(200_000);
+    expect(control.cwnd).toBe(10_000);
   });
 
   test('DESIGN.md 7: a new path begins with the initial window and the old ssthresh; a state travels', () => {

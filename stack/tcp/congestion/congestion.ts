@@ -34,6 +34,8 @@ export interface CongestionControl {
   onLoss(now: Instant, flightSize: number): void;
   /** `repeated`: not the first timeout for the same octets (RFC 5681 3.1 keeps ssthresh then). */
   onTimeout(now: Instant, flightSize: number, repeated: boolean): void;
+  /** The last onLoss, or onTimeout that was not repeated, was for nothing: as before, with no burst (RFC 4015 3.2). */
+  onSpurious(flightSize: number): void;
   /** Nothing was sent for longer than an RTO (RFC 5681 4.1). */
   onIdle(now: Instant): void;
   /** The SYN had to be sent again (RFC 5681 3.1). */
@@ -50,6 +52,21 @@ export interface CongestionControl {
  * to many windows: a timeout would raise ssthresh.
  */
 export const usedWindow = (cwnd: number, flightSize: number): number => Math.min(cwnd, flightSize);
+
+/** What a reduction took away (RFC 4015 3.2, step 0). */
+export interface Window {
+  cwnd: number;
+  ssthresh: number;
+}
+
+/**
+ * RFC 4015 3.2, steps 0 and 6: no more than an initial window leaves at once; slow start brings the rest, up to where
+ * the window was.
+ */
+export function giveBack(window: Window, prior: Window, flightSize: number, mss: number): void {
+  window.cwnd = Math.max(window.cwnd, Math.min(prior.cwnd, flightSize + initialWindow(mss)));
+  window.ssthresh = Math.max(prior.ssthresh, prior.cwnd);
+}
 
 /** RFC 7661 4.4.2: slow start may go on up to here, which was not too much before. */
 export const thresholdAfterIdle = (cwnd: number): number => (3 * cwnd) / 4;

@@ -6,10 +6,12 @@ import {
   type AckEvent,
   type CongestionControl,
   type CongestionState,
+  giveBack,
   initialWindow,
   slowStart,
   thresholdAfterIdle,
   usedWindow,
+  type Window,
 } from './congestion.ts';
 
 const C = 0.4; // RFC 9438 5.1, segments / s^3
@@ -28,6 +30,13 @@ interface Epoch {
   wEst: number;
 }
 
+/** What a reduction takes away, all of it (RFC 9438 4.9.1). */
+interface Prior extends Window {
+  readonly wMax: number;
+  readonly cwndPrior: number;
+  readonly epoch: Epoch | undefined;
+}
+
 export class Cubic implements CongestionControl {
   readonly name = 'cubic';
   cwnd: number;
@@ -37,6 +46,7 @@ export class Cubic implements CongestionControl {
   #wMax = 0;
   #cwndPrior = 0;
   #epoch: Epoch | undefined;
+  #prior: Prior | undefined;
   #lastAckAt = 0 as Instant;
 
   constructor(mss: number, state?: CongestionState) {
@@ -69,6 +79,16 @@ export class Cubic implements CongestionControl {
     this.cwnd = this.#mss;
   }
 
+  onSpurious(flightSize: number): void {
+    const prior = this.#prior;
+    if (prior === undefined) return;
+    giveBack(this, prior, flightSize, this.#mss);
+    this.#wMax = prior.wMax;
+    this.#cwndPrior = prior.cwndPrior;
+    this.#epoch = prior.epoch;
+    this.#prior = undefined;
+  }
+
   onIdle(): void {
     this.ssthresh = Math.max(this.ssthresh, thresholdAfterIdle(this.cwnd));
     this.#startAgain(Math.min(this.cwnd, initialWindow(this.#mss)));
@@ -97,10 +117,13 @@ export class Cubic implements CongestionControl {
     this.#wMax = Math.max(this.#wMax, this.cwnd);
     this.cwnd = cwnd;
     this.#epoch = undefined;
+    this.#prior = undefined;
   }
 
   /** RFC 9438 4.6 and 4.7. */
   #reduce(flightSize: number): void {
+    const { cwnd, ssthresh } = this;
+    this.#prior = { cwnd, ssthresh, wMax: this.#wMax, cwndPrior: this.#cwndPrior, epoch: this.#epoch };
     this.#cwndPrior = this.cwnd;
     this.#wMax = this.cwnd < this.#wMax ? (this.cwnd * (1 + BETA)) / 2 : this.cwnd;
     this.ssthresh = Math.max(usedWindow(this.cwnd, flightSize) * BETA, 2 * this.#mss);

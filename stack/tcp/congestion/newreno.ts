@@ -6,10 +6,12 @@ import {
   type AckEvent,
   type CongestionControl,
   type CongestionState,
+  giveBack,
   initialWindow,
   slowStart,
   thresholdAfterIdle,
   usedWindow,
+  type Window,
 } from './congestion.ts';
 
 export class NewReno implements CongestionControl {
@@ -19,6 +21,7 @@ export class NewReno implements CongestionControl {
   #mss: number;
   /** Octets acknowledged towards the next increase in congestion avoidance. */
   #acked = 0;
+  #prior: Window | undefined;
 
   constructor(mss: number, state?: CongestionState) {
     this.#mss = mss;
@@ -36,18 +39,24 @@ export class NewReno implements CongestionControl {
   }
 
   onLoss(_now: Instant, flightSize: number): void {
-    this.ssthresh = Math.max(usedWindow(this.cwnd, flightSize) / 2, 2 * this.#mss); // RFC 5681 (4)
+    this.#reduce(flightSize);
     this.cwnd = Math.min(this.cwnd, this.ssthresh);
     this.#acked = 0;
   }
 
   onTimeout(_now: Instant, flightSize: number, repeated: boolean): void {
-    if (!repeated) this.ssthresh = Math.max(usedWindow(this.cwnd, flightSize) / 2, 2 * this.#mss);
+    if (!repeated) this.#reduce(flightSize);
     this.cwnd = this.#mss;
     this.#acked = 0;
   }
 
+  onSpurious(flightSize: number): void {
+    if (this.#prior !== undefined) giveBack(this, this.#prior, flightSize, this.#mss);
+    this.#prior = undefined;
+  }
+
   onIdle(): void {
+    this.#prior = undefined;
     this.ssthresh = Math.max(this.ssthresh, thresholdAfterIdle(this.cwnd));
     this.cwnd = Math.min(this.cwnd, initialWindow(this.#mss));
   }
@@ -64,9 +73,16 @@ export class NewReno implements CongestionControl {
   onNewPath(): void {
     this.cwnd = initialWindow(this.#mss);
     this.#acked = 0;
+    this.#prior = undefined;
   }
 
   state(): CongestionState {
     return { algorithm: 'newreno', cwnd: this.cwnd, ssthresh: this.ssthresh, extra: {} };
+  }
+
+  /** RFC 5681 3.1 (4). */
+  #reduce(flightSize: number): void {
+    this.#prior = { cwnd: this.cwnd, ssthresh: this.ssthresh };
+    this.ssthresh = Math.max(usedWindow(this.cwnd, flightSize) / 2, 2 * this.#mss);
   }
 }

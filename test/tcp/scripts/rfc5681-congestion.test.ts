@@ -72,14 +72,16 @@ script(
   'RFC 5681 3.1 (4): a timeout: ssthresh is half the FlightSize, cwnd the loss window of one segment',
   `
   established <mss 1000> rtt 100ms with congestion newreno
-  write 20000
-  -> ACK 0:10000/1000
+  write 10000
+  -> ACK 0:9000/1000
+  -> PSH,ACK 9000:10000
   +300ms -> ACK 0:1000
   expect cwnd 1000 ssthresh 5000
   +100ms <- ACK ack 1000
   -> ACK 1000:3000/1000
   expect cwnd 2000
-  +100ms <- ACK ack 3000
+  +100ms <- ACK ack 2000
+  <- ACK ack 3000
   -> ACK 3000:7000/1000
   `,
 );

@@ -308,3 +308,14 @@ script(
   expect ssthresh 7000 cwnd 1000
   `,
 );
+
+script(
+  'RFC 5681 3.1: cwnd is not more than the window lets be used: nothing beyond rwnd',
+  `
+  established <mss 1000> rtt 100ms win 2500
+  write 10000
+  -> ACK 0:2000/1000
+  +100ms <- ACK ack 2000
+  -> ACK 2000:4000/1000
+  `,
+);

@@ -208,3 +208,53 @@ script(
   state ESTABLISHED
   `,
 );
+
+script(
+  'RFC 7323 2.2: with a scale the window field is rounded down, never beyond the buffer',
+  `
+  connect receiveBuffer 100000
+  -> SYN win 65535 <mss 1440, sackok, ts, ws 1>
+  <- SYN,ACK ack 0 <mss 1000, ws 0>
+  -> ACK ack 0 win 50000
+  <- ACK 0:1000
+  <- ACK 1000:2000
+  -> ACK ack 2000 win 49000
+  <- ACK 2000:2999
+  +40ms -> ACK ack 2999 win 48501         # the edge stays at 100000, rounded up by one
+  `,
+);
+
+script(
+  'RFC 7323 3.2: TSecr is that of the SYN in the SYN,ACK, and RTT is measured by the right copy of our SYN',
+  `
+  connect
+  -> SYN <*>
+  +1s -> SYN <*>
+  +100ms <- SYN,ACK ack 0 <mss 1000, ts 50 ecr 1000>
+  -> ACK ack 0 <ts 1100 ecr 50>
+  expect srtt 100ms rto 3s                # RFC 6298 5.7
+  `,
+);
+
+script(
+  'RFC 7323 5.3: a segment that is old by its timestamp and brings a RST-worthy SYN gets the ACK, no more',
+  `
+  established <mss 1000, ts 1000>
+  <- SYN seq 0 <ts 999>
+  -> ACK
+  <- FIN,ACK seq 0 <ts 999>
+  -> ACK
+  state ESTABLISHED
+  `,
+);
+
+script(
+  'RFC 7323 4.3: a retransmission of what was acknowledged does not set TS.Recent, for it is not acceptable',
+  `
+  established <mss 1000, ts 1000>
+  <- ACK 0:100 <ts 1001>
+  +40ms -> ACK ack 100 <ts * ecr 1001>
+  <- ACK 0:100 <ts 1050>
+  -> ACK <ts * ecr 1001>
+  `,
+);

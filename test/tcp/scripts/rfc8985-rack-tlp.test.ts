@@ -293,3 +293,73 @@ script(
   -> ACK 6000:8000/1000
   `,
 );
+
+script(
+  'RFC 8985 7.2: without a measurement of the round trip the probe waits a second',
+  `
+  connect
+  -> SYN <*>
+  +1s -> SYN <*>
+  +100ms <- SYN,ACK ack 0 <mss 1000, sackok>
+  -> ACK ack 0
+  write 10
+  -> PSH,ACK 0:10
+  +1s -> PSH,ACK 0:10
+  `,
+);
+
+script(
+  'RFC 8985 7.3: a probe of new text that ends in a short segment',
+  `
+  established <mss 1000, sackok> rtt 100ms win 10500 with congestion newreno
+  write 10500
+  -> ACK 0:10000/1000
+  +200ms -> PSH,ACK 10000:10500
+  `,
+);
+
+script(
+  'RFC 8985 7.3: no probe into a shut window',
+  `
+  established <mss 1000, sackok> rtt 100ms with congestion newreno
+  write 3000
+  -> ACK 0:2000/1000
+  -> PSH,ACK 2000:3000
+  +100ms <- ACK ack 1000 win 0
+  +275ms -> ACK 1000:2000                 # the RTO, alone, as a probe of the window
+  expect cwnd 10000
+  `,
+);
+
+script(
+  'RFC 6675 5: an ACK that only SACKs what is known already lets nothing leave',
+  `
+  established <mss 1000, sackok> rtt 100ms with congestion newreno
+  write 30000
+  -> ACK 0:10000/1000
+  +100ms <- ACK ack 0 <sack 1000:4000>
+  -> ACK 0:1000
+  <- ACK ack 0 <sack 1000:4000>
+  <- ACK ack 0 <sack 1000:4000>
+  <- ACK ack 0 <sack 2000:3000>
+  <- ACK ack 0
+  `,
+);
+
+script(
+  'RFC 6675 5: a hole at the end of the flight and a FIN behind it',
+  `
+  established <mss 1000, sackok> rtt 100ms with congestion newreno
+  write 3000
+  -> ACK 0:2000/1000
+  -> PSH,ACK 2000:3000
+  shutdown
+  -> FIN,ACK
+  +100ms <- ACK ack 1000 <sack 3000:3001>
+  +25ms -> ACK 1000:2000
+  +100ms <- ACK ack 2000 <sack 3000:3001>
+  -> PSH,ACK 2000:3000
+  +100ms <- ACK ack 3001
+  state FIN-WAIT-2
+  `,
+);

@@ -196,3 +196,49 @@ script(
   <- ACK ack 1000 win 65000               # overtaken on its way
   `,
 );
+
+script(
+  'RFC 9293 3.10.7.4, seventh: text that fills the window to its last octet, then one more',
+  `
+  established with receiveBuffer 4096 delayedAck off
+  <- ACK 0:4095
+  -> ACK ack 4095 win 1
+  <- ACK 4095:4097
+  -> ACK ack 4096 win 0
+  <- ACK 4096:4097
+  -> ACK ack 4096 win 0
+  read 4096
+  -> ACK win 4096
+  `,
+);
+
+script(
+  'RFC 9293 3.10.7.4, seventh: a gap of one octet holds back what follows it',
+  `
+  established with delayedAck off
+  <- ACK 1:1000
+  -> ACK ack 0
+  read nothing
+  <- ACK 0:1
+  -> ACK ack 1000
+  read 1000
+  `,
+);
+
+script(
+  'RFC 9293 3.10.7.4, seventh: overlapping segments in any order make one stream',
+  `
+  established with delayedAck off
+  <- ACK 500:900
+  -> ACK ack 0
+  <- ACK 300:600
+  -> ACK
+  <- ACK 800:1200
+  -> ACK
+  <- ACK 0:100
+  -> ACK ack 100
+  <- ACK 50:400
+  -> ACK ack 1200
+  read 1200
+  `,
+);

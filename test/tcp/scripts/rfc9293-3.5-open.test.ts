@@ -461,3 +461,68 @@ script(
   told connected
   `,
 );
+
+script(
+  'RFC 9293 3.5: simultaneous open: a bare ACK of our SYN establishes as well',
+  `
+  connect
+  -> SYN <*>
+  <- SYN <mss 1000>
+  -> SYN,ACK seq -1 ack 0 <*>
+  +10ms <- ACK ack 0
+  state ESTABLISHED
+  told connected
+  `,
+);
+
+script(
+  'RFC 9293 3.5: simultaneous open: our SYN,ACK is lost: it is sent again, with what the peer offered',
+  `
+  connect
+  -> SYN <*>
+  +10ms <- SYN <mss 1000, sackok>
+  -> SYN,ACK seq -1 ack 0 <mss 1440, sackok>
+  +990ms -> SYN,ACK seq -1 ack 0 <mss 1440, sackok>
+  +10ms <- SYN,ACK seq -1 ack 0 <mss 1000, sackok>
+  -> ACK seq 0 ack 0
+  state ESTABLISHED
+  `,
+);
+
+script(
+  'RFC 9293 3.5: simultaneous open: the SYN,ACK of the peer comes twice: the second draws an ACK',
+  `
+  connect
+  -> SYN <*>
+  <- SYN <mss 1000>
+  -> SYN,ACK seq -1 ack 0 <*>
+  <- SYN,ACK seq -1 ack 0 <mss 1000>
+  -> ACK seq 0 ack 0
+  +1s <- SYN,ACK seq -1 ack 0 <mss 1000>
+  -> ACK
+  state ESTABLISHED
+  `,
+);
+
+script(
+  'RFC 9293 3.5: simultaneous open: text written before goes out when the connection is there',
+  `
+  connect
+  -> SYN <*>
+  write 100
+  <- SYN <mss 1000>
+  -> SYN,ACK seq -1 ack 0 <*>
+  <- SYN,ACK seq -1 ack 0 <mss 1000>
+  -> PSH,ACK 0:100 ack 0
+  `,
+);
+
+script(
+  'RFC 9293 3.5: the ACK of the handshake is lost: the SYN,ACK that comes again draws it once more',
+  `
+  established
+  +1s <- SYN,ACK seq -1 ack 0 <mss 1000>
+  -> ACK seq 0 ack 0
+  state ESTABLISHED
+  `,
+);

@@ -429,3 +429,61 @@ script(
   -> RST seq 1
   `,
 );
+
+script(
+  'RFC 9293 3.6: a FIN needs the window too: it waits where the window is shut, and is asked for by probes',
+  `
+  established rtt 100ms win 0
+  shutdown
+  state FIN-WAIT-1
+  +300ms -> ACK seq -1
+  +10ms <- ACK win 1
+  -> FIN,ACK seq 0
+  +10ms <- ACK ack 1
+  state FIN-WAIT-2
+  `,
+);
+
+script(
+  'RFC 9293 3.6: CLOSE with text that the peer does not take: the connection is kept until the user timeout',
+  `
+  established rtt 100ms win 0 with userTimeout 1s
+  write 10
+  shutdown
+  +300ms -> ACK seq -1
+  +600ms -> ACK seq -1
+  +100ms -> RST,ACK seq 0
+  state CLOSED
+  told closed:timed-out
+  `,
+);
+
+script(
+  'RFC 9293 3.6: the peer resets while we close: text that is not acknowledged makes it an error',
+  `
+  established
+  <- FIN,ACK
+  -> ACK ack 1
+  write 10
+  -> PSH,ACK 0:10
+  shutdown
+  -> FIN,ACK
+  state LAST-ACK
+  <- RST seq 1
+  state CLOSED
+  told peerFinished closed:reset
+  `,
+);
+
+script(
+  'RFC 9293 3.10.7.4, second: text on a RST is of no account',
+  `
+  established
+  <- PSH,ACK 0:10
+  <- RST 10:20
+  state CLOSED
+  read 10
+  read nothing
+  told readable closed:reset
+  `,
+);

@@ -221,3 +221,31 @@ script(
   state ESTABLISHED
   `,
 );
+
+script(
+  'RFC 9293 3.7.2: a path that takes more again is used to the full',
+  `
+  established <mss 1440>
+  path mtu 1300
+  write 2480
+  -> ACK 0:1240
+  -> PSH,ACK 1240:2480
+  +10ms <- ACK ack 2480
+  path mtu 1500
+  write 2880
+  -> ACK 2480:3920
+  -> PSH,ACK 3920:5360
+  `,
+);
+
+script(
+  'RFC 8201 4: Packet Too Big below 1280 octets is not followed further down',
+  `
+  established <mss 1440>
+  write 1440
+  -> PSH,ACK 0:1440
+  +10ms icmp packet-too-big mtu 1280 seq 0
+  -> ACK 0:1220
+  -> PSH,ACK 1220:1440
+  `,
+);

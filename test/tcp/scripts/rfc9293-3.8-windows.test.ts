@@ -346,3 +346,115 @@ script(
   told drained
   `,
 );
+
+script(
+  'RFC 9293 3.8.4: no keep-alive while text is under way: retransmissions ask already',
+  `
+  established rtt 100ms with keepAlive 1s
+  write 10
+  -> PSH,ACK 0:10
+  +300ms -> PSH,ACK 0:10
+  +600ms -> PSH,ACK 0:10
+  +1.2s -> PSH,ACK 0:10
+  +2.4s -> PSH,ACK 0:10
+  `,
+);
+
+script(
+  'RFC 9293 3.8.4: keep-alives while half closed, in FIN-WAIT-2 and in CLOSE-WAIT',
+  `
+  established with keepAlive 60s
+  shutdown
+  -> FIN,ACK
+  <- ACK ack 1
+  +60s -> ACK seq 0
+  <- ACK ack 1
+  state FIN-WAIT-2
+  `,
+);
+
+script(
+  'RFC 9293 3.8.4: keep-alives may be turned on and off on a connection that is open',
+  `
+  established
+  +30s set keepAlive 60s
+  +30s -> ACK seq -1
+  <- ACK ack 0
+  set keepAlive off
+  +1000s nothing
+  `,
+);
+
+script(
+  'RFC 9293 3.8.1, 3.7: an ACK may fall inside a segment: what is left is sent again from there',
+  `
+  established <mss 1000> rtt 100ms win 3000
+  write 3000
+  -> ACK 0:2000/1000
+  -> PSH,ACK 2000:3000
+  +100ms <- ACK ack 500 win 2500
+  +275ms -> ACK 500:1500
+  `,
+);
+
+script(
+  'RFC 9293 3.8.5: URG on a segment without text, and a pointer of zero',
+  `
+  established
+  <- URG,ACK urg 0
+  <- URG,ACK urg 1
+  <- URG,PSH,ACK 0:10 urg 0
+  +40ms -> ACK ack 10
+  told readable
+  read 10
+  `,
+);
+
+script(
+  'RFC 9293 3.8.6: an ACK that only repeats, without text, is never answered',
+  `
+  established
+  <- ACK
+  <- ACK win 5
+  <- ACK win 65535
+  <- PSH,ACK
+  +1s nothing
+  `,
+);
+
+script(
+  'RFC 9293 3.8.6: text and a shut window in the same segment: both count',
+  `
+  established rtt 100ms
+  write 10
+  -> PSH,ACK 0:10
+  +100ms <- PSH,ACK 0:100 ack 10 win 0
+  write 10
+  +40ms -> ACK ack 100
+  +210ms -> ACK seq 9 ack 100
+  <- ACK win 1000
+  -> PSH,ACK 10:20
+  `,
+);
+
+script(
+  'RFC 9293 3.8.6.3: a FIN is acknowledged at once, together with text that waited for its ACK',
+  `
+  established
+  <- PSH,ACK 0:10
+  +5ms <- FIN,ACK
+  -> ACK ack 11
+  `,
+);
+
+script(
+  'RFC 9293 3.8.6.3: a FIN of ours carries the ACK that was delayed',
+  `
+  established
+  <- PSH,ACK 0:10
+  +5ms shutdown
+  -> FIN,ACK ack 10
+  +1ms <- ACK ack 1
+  +100ms nothing
+  `,
+);

@@ -116,6 +116,8 @@ export interface ConnectionInfo {
   readonly retransmits: number;
   readonly sackPermitted: boolean;
   readonly timestamps: boolean;
+  /** Text of the SYN was taken before the handshake was done (RFC 7413). */
+  readonly fastOpened: boolean;
 }
 
 export interface ListenOptions extends TcpOptions {
@@ -124,6 +126,11 @@ export interface ListenOptions extends TcpOptions {
   /** 0: a free port. */
   readonly port: number;
   readonly backlog?: number;
+  /**
+   * TCP Fast Open (RFC 7413): text of a SYN with a good cookie is delivered at once, and may be answered before the
+   * handshake is done. It may also be delivered twice, as two connections: for requests that can bear it. Default false.
+   */
+  readonly fastOpen?: boolean;
 }
 
 export interface Listener {
@@ -136,6 +143,11 @@ export interface ConnectOptions extends TcpOptions {
   readonly remote: Endpoint;
   readonly localAddress?: Address;
   readonly localPort?: number;
+  /**
+   * TCP Fast Open (RFC 7413): with a cookie from an earlier connection to that address, the SYN waits for the first
+   * write() before the next turn of the timers and carries it. Without one it asks for a cookie. Default false.
+   */
+  readonly fastOpen?: boolean;
 }
 
 /** Why an open was not possible at once. */

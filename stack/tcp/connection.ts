@@ -3,6 +3,7 @@
 
 import { after, elapsed, type Instant } from '../core/time.ts';
 import type { Connection, ConnectionEvents, ConnectionInfo, Endpoint, TcpOptions, TcpState } from './api.ts';
+import { sendSyn } from './handshake.ts';
 import { sendAck } from './output.ts';
 import { pipeOf } from './recovery.ts';
 import { resetConnection } from './reset.ts';
@@ -72,6 +73,7 @@ export class TcpConnection implements Connection {
       retransmits,
       sackPermitted,
       timestamps: ts.on,
+      fastOpened: this.#tcb.fastOpened,
     };
   }
 
@@ -81,6 +83,7 @@ export class TcpConnection implements Connection {
     if (tcb.finQueued || !mayWrite(tcb.state)) return 0;
     const taken = tcb.silence === 'frozen' ? 0 : tcb.sendBuffer.append(bytes);
     if (taken < bytes.length) tcb.wantsWrite = true;
+    if (taken > 0 && tcb.synHeld && tcb.silence === 'none') sendSyn(tcb, now);
     if (taken > 0) output(tcb, now);
     return taken;
   }
@@ -104,6 +107,7 @@ export class TcpConnection implements Connection {
     if (tcb.finQueued || !mayWrite(tcb.state)) return;
     tcb.finQueued = true;
     tcb.wantsWrite = false;
+    if (tcb.synHeld && tcb.silence === 'none') sendSyn(tcb, now);
     // In SYN-SENT and SYN-RECEIVED the FIN waits until the connection is established (RFC 9293 3.10.4).
     if (tcb.state === 'ESTABLISHED') transition(tcb, now, 'FIN-WAIT-1');
     else if (tcb.state === 'CLOSE-WAIT') transition(tcb, now, 'LAST-ACK');
@@ -141,8 +145,8 @@ export function tcbOf(connection: Connection): Tcb {
 const mayWrite = (state: TcpState): boolean =>
   state === 'SYN-SENT' || state === 'SYN-RECEIVED' || state === 'ESTABLISHED' || state === 'CLOSE-WAIT';
 
-/** RFC 9293 3.4: text that came with a SYN is not delivered before the connection is established. */
-const mayRead = (tcb: Tcb): boolean => isSynchronized(tcb.state) || (tcb.state === 'CLOSED' && tcb.rcv.nxt > 0);
+/** RFC 9293 3.4: text that came with a SYN is not delivered before the connection is established, but for a Fast Open. */
+const mayRead = (tcb: Tcb): boolean => tcb.usable || (tcb.state === 'CLOSED' && tcb.rcv.nxt > 0);
 
 function sendWindowUpdate(tcb: Tcb, now: Instant): void {
   if (tcb.state === 'ESTABLISHED' || tcb.state === 'FIN-WAIT-1' || tcb.state === 'FIN-WAIT-2') sendAck(tcb, now);

@@ -4,6 +4,9 @@
 import { assertNever } from '../core/parsed.ts';
 import { after, type Duration, type Instant, times } from '../core/time.ts';
 import { MINIMUM_MTU } from '../wire/ipv6.ts';
+import { abandonFastOpen } from './fast-open.ts';
+import type { Run } from './flight.ts';
+import { sendSyn } from './handshake.ts';
 import {
   KEEPALIVE_INTERVAL,
   KEEPALIVE_PROBES,
@@ -59,7 +62,10 @@ export function onTimer(tcb: Tcb, now: Instant, kind: TimerKind): void {
 function onRetransmissionTimeout(tcb: Tcb, now: Instant): void {
   const { flight, snd, timers } = tcb;
   const head = flight.head;
-  if (head === undefined) return;
+  if (head === undefined) {
+    if (tcb.synHeld) sendSyn(tcb, now); // nothing was written for it
+    return;
+  }
   if (timers.tailProbe.deadline <= now && mayProbe(tcb)) {
     timers.tailProbe.cancel(); // RFC 8985 7.2: a PTO as late as the RTO stands in for it, once
     sendTailProbe(tcb, now);
@@ -72,11 +78,18 @@ function onRetransmissionTimeout(tcb: Tcb, now: Instant): void {
   tcb.layer.trace(now, { layer: 'tcp', event: 'timeout', detail: { una: snd.una, nxt: snd.nxt, rto: tcb.rtt.rto } });
   // A shut window is no congestion: the oldest segment goes out alone, as a probe (RFC 9293 3.8.6.1).
   if (isSynchronized(tcb.state) && snd.wnd > 0) onTimeoutLoss(tcb, now);
+  else if (head.start < 0) sendSynAgain(tcb, now, head);
   else retransmit(tcb, now, head, currentMss(tcb));
   tcb.timeouts += 1;
   tcb.rtt.onTimeout();
   timers.retransmit.set(after(now, tcb.rtt.rto));
   if (tcb.timeouts === R1_RETRANSMITS) suspectPath(tcb, now);
+}
+
+/** RFC 7413 4.1.3.1 and 4.2.2: without text, and without what may have been the reason that nobody answers. */
+function sendSynAgain(tcb: Tcb, now: Instant, head: Run): void {
+  abandonFastOpen(tcb, now);
+  retransmit(tcb, now, head, 1);
 }
 
 /** A half-open connection makes room sooner when others are waiting. */

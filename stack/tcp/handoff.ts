@@ -3,13 +3,16 @@
 
 import { after, type Instant } from '../core/time.ts';
 import { EVENT, raise } from './events.ts';
+import { sendSyn } from './handshake.ts';
 import { currentMss, emitRange, sendAck } from './output.ts';
+import { SYN_POSITION } from './position.ts';
 import { output, refreshPath, retransmit } from './send.ts';
 import { isSynchronized } from './state.ts';
 import type { Tcb } from './tcb.ts';
 
 export function freeze(tcb: Tcb, now: Instant): void {
   if (tcb.silence !== 'none' || tcb.state === 'CLOSED') return;
+  if (tcb.synHeld) sendSyn(tcb, now);
   tcb.silence = 'frozen';
   tcb.frozenTimers = tcb.timers.ages(now);
   tcb.timers.cancelAll();
@@ -42,7 +45,7 @@ export function resume(tcb: Tcb, now: Instant): void {
   // The peer has had no chance to answer on this path: the clock of the retransmission starts now.
   if (!tcb.flight.isEmpty) tcb.timers.retransmit.set(after(now, tcb.rtt.rto));
   refreshPath(tcb, now);
-  if (isSynchronized(tcb.state) && tcb.connection.readableBytes > 0) raise(tcb, now, EVENT.readable);
+  if (tcb.usable && tcb.connection.readableBytes > 0) raise(tcb, now, EVENT.readable);
   if (tcb.rcv.fin !== undefined && tcb.state !== 'TIME-WAIT') raise(tcb, now, EVENT.peerFinished);
   speak(tcb, now);
 }
@@ -51,7 +54,7 @@ export function resume(tcb: Tcb, now: Instant): void {
 function speak(tcb: Tcb, now: Instant): void {
   if (tcb.state === 'TIME-WAIT') return;
   const head = tcb.flight.head;
-  if (!isSynchronized(tcb.state) && head !== undefined) emitRange(tcb, now, head.start, head.end, true);
+  if (!isSynchronized(tcb.state) && head !== undefined) emitRange(tcb, now, SYN_POSITION, SYN_POSITION + 1, true);
   else tcb.ackNow = true;
   output(tcb, now);
 }

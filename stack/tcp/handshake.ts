@@ -8,6 +8,7 @@ import { TCP_FLAG, type TcpHeader } from '../wire/tcp.ts';
 import type { TcpOptions as WireOptions } from '../wire/tcp-option.ts';
 import { takeAck } from './ack-input.ts';
 import { EVENT, raise } from './events.ts';
+import { afterFastOpen, textForSyn } from './fast-open.ts';
 import { MIN_MSS } from './limits.ts';
 import { takeSynOptions } from './options.ts';
 import { emitRange } from './output.ts';
@@ -20,19 +21,27 @@ import { transition } from './state.ts';
 import type { Tcb } from './tcb.ts';
 import { close } from './time-wait.ts';
 
-/** The first segment of an active open. */
+/** RFC 7413 4.2.2: text is refused, so that it comes again, where a Fast Open was tried and is not to be. */
+export type TextOfSyn = 'take' | 'refuse';
+
+/** The first segment of an active open, with what text may go along (RFC 7413 4.2.1). */
 export function sendSyn(tcb: Tcb, now: Instant): void {
-  transition(tcb, now, 'SYN-SENT');
-  tcb.snd.nxt = SYN_POSITION + 1;
-  tcb.flight.push(SYN_POSITION, SYN_POSITION + 1, now, tcb.snd.mss);
-  emitRange(tcb, now, SYN_POSITION, SYN_POSITION + 1, false);
+  if (tcb.state === 'CLOSED') transition(tcb, now, 'SYN-SENT');
+  tcb.synHeld = false;
+  const end = SYN_POSITION + 1 + textForSyn(tcb, now);
+  tcb.snd.nxt = end;
+  tcb.flight.push(SYN_POSITION, end, now, tcb.snd.mss);
+  tcb.timers.retransmit.set(after(now, tcb.rtt.rto)); // where the SYN was held, it stood for the turn of the timers
+  emitRange(tcb, now, SYN_POSITION, end, false);
 }
 
 /** RFC 9293 3.10.7.2, third: a SYN for a listener, with its options; answers SYN,ACK. */
-export function acceptSyn(tcb: Tcb, now: Instant, header: TcpHeader, packet: ReceivedPacket): void {
+export function acceptSyn(tcb: Tcb, now: Instant, header: TcpHeader, packet: ReceivedPacket, text: TextOfSyn): void {
   transition(tcb, now, 'SYN-RECEIVED');
   tcb.rcv.edge = Math.min(0xffff, tcb.receiveBuffer.capacity);
-  takeSyn(tcb, now, new Segment(tcb, header, packet));
+  const seg = new Segment(tcb, header, packet);
+  if (text === 'refuse') seg.trim(0, 0);
+  takeSyn(tcb, now, seg);
   tcb.snd.nxt = SYN_POSITION + 1;
   tcb.flight.push(SYN_POSITION, SYN_POSITION + 1, now, tcb.snd.mss);
   emitRange(tcb, now, SYN_POSITION, SYN_POSITION + 1, false);
@@ -71,6 +80,7 @@ export function inSynSent(tcb: Tcb, now: Instant, header: TcpHeader, packet: Rec
   takeSyn(tcb, now, seg); // fourth
   if (isAck) {
     establish(tcb, now, seg);
+    afterFastOpen(tcb, now, seg);
     tcb.ackNow = true;
     takeFin(tcb, now, seg);
     return;
@@ -94,15 +104,12 @@ function takeSyn(tcb: Tcb, now: Instant, seg: Segment): void {
 
 /** The peer has acknowledged our SYN. */
 export function establish(tcb: Tcb, now: Instant, seg: Segment): void {
+  const told = tcb.early;
   transition(tcb, now, 'ESTABLISHED');
   takeAck(tcb, now, seg);
   if (tcb.synRetransmitted) afterSynLoss(tcb);
-  if (tcb.listener !== undefined) {
-    tcb.listener.halfOpen.delete(tcb);
-    tcb.listener.untaken += 1;
-  }
-  raise(tcb, now, EVENT.connected | (tcb.passive ? EVENT.accept : 0));
-  if (tcb.connection.readableBytes > 0) raise(tcb, now, EVENT.readable);
+  tcb.listener?.release(tcb);
+  if (!told) tellOpen(tcb, now);
   if (tcb.options.keepAlive > 0) tcb.timers.keepAlive.set(after(now, tcb.options.keepAlive));
   if (tcb.finQueued) transition(tcb, now, 'FIN-WAIT-1'); // CLOSE came before (RFC 9293 3.10.4)
 }
@@ -118,6 +125,13 @@ export function takeCrossedSynAck(tcb: Tcb, now: Instant, seg: Segment): boolean
   establish(tcb, now, seg);
   tcb.ackNow = true;
   return true;
+}
+
+/** The application gets the connection. */
+export function tellOpen(tcb: Tcb, now: Instant): void {
+  if (tcb.listener !== undefined) tcb.listener.untaken += 1;
+  raise(tcb, now, EVENT.connected | (tcb.passive ? EVENT.accept : 0));
+  if (tcb.connection.readableBytes > 0) raise(tcb, now, EVENT.readable);
 }
 
 /** RFC 9293 3.10.7.4, fifth check in SYN-RECEIVED: an ACK of something else is reset. */

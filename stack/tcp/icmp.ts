@@ -6,6 +6,7 @@ import { u16, u32 } from '../core/bytes.ts';
 import type { Instant } from '../core/time.ts';
 import type { IcmpErrorReport } from '../ipv6/port.ts';
 import { seq } from '../wire/seq.ts';
+import { abandonFastOpen } from './fast-open.ts';
 import { positionOf } from './position.ts';
 import { output, refreshPath } from './send.ts';
 import type { Tcb } from './tcb.ts';
@@ -39,7 +40,9 @@ export function icmpErrorArrives(tcb: Tcb, now: Instant, report: IcmpErrorReport
   }
   // RFC 9293 3.9.2.2 and RFC 5461 4.1: while there is no connection, there is none to be lost.
   const opening = tcb.state === 'SYN-SENT' || (tcb.state === 'SYN-RECEIVED' && !tcb.passive);
-  if (opening && isHard(report)) close(tcb, now, 'unreachable');
+  if (!opening || !isHard(report)) return;
+  abandonFastOpen(tcb, now);
+  close(tcb, now, 'unreachable');
 }
 
 /** Time Exceeded is transient; so is a Parameter Problem with a pointer into what a middle box may have changed. */

@@ -88,6 +88,16 @@ export const COOKIE_REFUSALS = 100;
 export const COOKIE_REFUSAL_PERIOD: Duration = seconds(1);
 /** In a flood a SYN,ACK is sent again only so often: the peer that is there has answered, or its SYN comes again. */
 export const MAX_SYN_ACK_RETRANSMITS_FLOODED = 1;
+/** TCP Fast Open (RFC 7413). A cookie is good for one to two periods: a day's clients keep theirs. */
+export const FAST_OPEN_COOKIE_PERIOD: Duration = seconds(12 * 3600);
+/** PendingFastOpenRequests of one listener (5.1): what may be served before a handshake is done. */
+export const MAX_PENDING_FAST_OPENS = 64;
+/** One that was reset counts for as long as its SYN might have been half open. */
+export const FAST_OPEN_RESET_HOLD: Duration = seconds(60);
+/** Servers that a client remembers. */
+export const MAX_FAST_OPEN_SERVERS = 1024;
+/** 4.1.3.1: how long a client leaves it where it did not work. */
+export const FAST_OPEN_PAUSE: Duration = seconds(3600);
 /** Connections in all states; a SYN beyond that goes unanswered. */
 export const MAX_CONNECTIONS = 262_144;
 /** RFC 6056 3.2, narrowed to what Linux uses, so that ports of servers stay clear. */

@@ -4,7 +4,15 @@
 import { EPOCH, type Instant } from '../core/time.ts';
 import type { Address } from '../wire/address.ts';
 import type { Connection, ExpandedTcpOptions, Listener } from './api.ts';
+import { PendingFastOpens } from './fast-open-cookies.ts';
 import type { Tcb } from './tcb.ts';
+
+export interface ListenerPlace {
+  readonly address: Address | undefined;
+  readonly port: number;
+  readonly backlog: number;
+  readonly fastOpen: boolean;
+}
 
 export class TcpListener implements Listener {
   readonly address: Address | undefined;
@@ -14,6 +22,8 @@ export class TcpListener implements Listener {
   readonly accept: (now: Instant, connection: Connection) => void;
   /** In SYN-RECEIVED; at most `backlog` of them. */
   readonly halfOpen = new Set<Tcb>();
+  /** Absent: no TCP Fast Open here. */
+  readonly fastOpens: PendingFastOpens | undefined;
   /** Established, and not told to the application yet. */
   untaken = 0;
   /** A SYN found the backlog full not long ago: there are SYN cookies under way. */
@@ -22,7 +32,7 @@ export class TcpListener implements Listener {
 
   constructor(
     table: ListenerTable,
-    where: { readonly address: Address | undefined; readonly port: number; readonly backlog: number },
+    where: ListenerPlace,
     options: ExpandedTcpOptions,
     accept: (now: Instant, connection: Connection) => void,
   ) {
@@ -31,7 +41,13 @@ export class TcpListener implements Listener {
     this.port = where.port;
     this.backlog = where.backlog;
     this.options = options;
+    this.fastOpens = where.fastOpen ? new PendingFastOpens() : undefined;
     this.accept = accept;
+  }
+
+  /** No longer half open. `resetAt`: the peer has refused it. */
+  release(tcb: Tcb, resetAt?: Instant): void {
+    if (this.halfOpen.delete(tcb) && tcb.fastOpened) this.fastOpens?.end(resetAt);
   }
 
   /** Tells the application of a connection that was counted as untaken. */
@@ -47,7 +63,7 @@ export class TcpListener implements Listener {
   /** No new connections: half-open ones are reset, those that are there go on. */
   close(now: Instant): void {
     this.#table.remove(this);
-    for (const tcb of this.halfOpen) tcb.connection.abort(now);
+    for (const tcb of this.halfOpen) if (!tcb.early) tcb.connection.abort(now);
   }
 }
 

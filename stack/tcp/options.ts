@@ -64,6 +64,7 @@ export function synOptions(tcb: Tcb, now: Instant): WireOptions {
     ...(!answer || tcb.sackPermitted ? { sackPermitted: true } : {}),
     ...(!answer || tcb.ts.on ? { timestamp } : {}),
     ...(!answer || tcb.windowScaling ? { windowScale: tcb.rcv.shift } : {}),
+    ...(tcb.fastOpenCookie === undefined ? {} : { fastOpenCookie: tcb.fastOpenCookie }),
   };
 }
 

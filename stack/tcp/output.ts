@@ -77,7 +77,7 @@ function flagsOf(tcb: Tcb, start: Position, end: Position, length: number): numb
   if (start === SYN_POSITION) flags |= TCP_FLAG.syn;
   if (tcb.finQueued && end > textEnd) flags |= TCP_FLAG.fin;
   // RFC 9293 3.9.1.2: all that is written is pushed; the flag marks where the buffer ran empty.
-  if (length > 0 && end >= textEnd) flags |= TCP_FLAG.psh;
+  if (length > 0 && end >= textEnd && start !== SYN_POSITION) flags |= TCP_FLAG.psh;
   return flags;
 }
 

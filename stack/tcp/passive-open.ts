@@ -11,7 +11,8 @@ import { emitTcpHeader, TCP_CHECKSUM, TCP_FLAG, type TcpHeader, tcpHeaderLength 
 import type { TcpOptions as WireOptions } from '../wire/tcp-option.ts';
 import type { Endpoint, ExpandedTcpOptions } from './api.ts';
 import { ChallengeBudget } from './challenge.ts';
-import { acceptSyn, openFromCookie } from './handshake.ts';
+import type { FastOpenCookies } from './fast-open-cookies.ts';
+import { acceptSyn, openFromCookie, type TextOfSyn, tellOpen } from './handshake.ts';
 import { COOKIE_LIFETIME, COOKIE_REFUSAL_PERIOD, COOKIE_REFUSALS, MAX_CONNECTIONS } from './limits.ts';
 import type { TcpListener } from './listener.ts';
 import { mssToAdvertise, timestampTick, windowShiftFor } from './options.ts';
@@ -32,6 +33,7 @@ export interface PassiveSeed {
 /** What a passive open needs of the layer. */
 export interface PassiveOpenLayer extends TcbLayer {
   readonly cookies: SynCookies;
+  readonly fastOpenCookies: FastOpenCookies;
   /** Connections in all states. */
   readonly connectionCount: number;
   createTcb(now: Instant, local: Endpoint, remote: Endpoint, options: ExpandedTcpOptions, passive: PassiveSeed): Tcb;
@@ -58,8 +60,29 @@ export class PassiveOpens {
     }
     const tcb = layer.createTcb(now, ...endsOf(packet, header), listener.options, { listener, irs: header.seq, isn });
     listener.halfOpen.add(tcb);
-    acceptSyn(tcb, now, header, packet);
+    const text = this.#fastOpen(now, listener, tcb, header, packet);
+    acceptSyn(tcb, now, header, packet, text);
+    if (tcb.early) tellOpen(tcb, now);
     output(tcb, now);
+  }
+
+  /** RFC 7413 4.2.2, 1 to 5. */
+  #fastOpen(now: Instant, listener: TcpListener, tcb: Tcb, header: TcpHeader, packet: ReceivedPacket): TextOfSyn {
+    const { fastOpenCookie: cookie } = header.options;
+    if (cookie === undefined) return 'take';
+    const { fastOpens } = listener;
+    if (fastOpens === undefined) return 'refuse';
+    const { fastOpenCookies, counters } = this.#layer;
+    const verdict = cookie.length === 0 ? 'bad' : fastOpenCookies.check(now, packet, cookie);
+    if (verdict !== 'good') tcb.fastOpenCookie = fastOpenCookies.make(now, packet);
+    const hasText = packet.end - packet.start > header.dataOffset;
+    if (verdict === 'bad' || !hasText) return 'refuse';
+    if (!fastOpens.take(now)) {
+      counters.bump('fast-open-overflow');
+      return 'refuse';
+    }
+    tcb.fastOpened = true;
+    return 'take';
   }
 
   /** RFC 9293 3.10.7.2, second: an ACK is reset, unless it brings back a cookie. 'taken': there is no more to do. */

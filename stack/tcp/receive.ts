@@ -5,7 +5,7 @@
 import { after, type Instant } from '../core/time.ts';
 import { EVENT, raise } from './events.ts';
 import type { Segment } from './segment.ts';
-import { isSynchronized, transition } from './state.ts';
+import { transition } from './state.ts';
 import type { Tcb } from './tcb.ts';
 import { enterTimeWait } from './time-wait.ts';
 
@@ -26,7 +26,7 @@ export function takeText(tcb: Tcb, now: Instant, seg: Segment): void {
   rcv.nxt = gap ? reassembly.advance(start + length) : start + length;
   receiveBuffer.end = rcv.nxt;
   tcb.layer.observer.dataAccepted?.(now, tcb.connection, seg.packet, start, length);
-  if (!hadReadable && isSynchronized(tcb.state)) raise(tcb, now, EVENT.readable);
+  if (!hadReadable && tcb.usable) raise(tcb, now, EVENT.readable);
   acknowledgeText(tcb, now, length, gap);
 }
 

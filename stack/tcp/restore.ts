@@ -54,6 +54,7 @@ export function restoreTcb(
   });
   tcb.state = snapshot.state;
   tcb.silence = 'installed';
+  tcb.fastOpened = snapshot.fastOpened;
   tcb.sackPermitted = negotiated.sackPermitted;
   tcb.windowScaling = negotiated.windowScaling;
   tcb.ts.on = negotiated.timestamps;

@@ -17,7 +17,7 @@ export function output(tcb: Tcb, now: Instant): void {
   if (tcb.silence !== 'none' || tcb.state === 'CLOSED') return;
   // RFC 5682 2.1, step 2 b: after the first copy is answered, new octets go instead of more copies.
   const repaired = tcb.recovery.fRto === 'second-ack' || sendLost(tcb, now);
-  if (repaired && sends(tcb.state)) sendNew(tcb, now);
+  if (repaired && (sends(tcb.state) || tcb.early)) sendNew(tcb, now);
   if (tcb.ackNow) sendAck(tcb, now);
   armTimers(tcb, now);
 }
@@ -64,7 +64,7 @@ function sendNew(tcb: Tcb, now: Instant): void {
   for (let length = nextLength(tcb); length >= 0; length = nextLength(tcb)) {
     const start = snd.nxt;
     const textEnd = start + length;
-    const fin = tcb.finQueued && textEnd === tcb.sendBuffer.end && snd.una + snd.wnd > textEnd;
+    const fin = tcb.finQueued && !tcb.early && textEnd === tcb.sendBuffer.end && snd.una + snd.wnd > textEnd;
     if (length === 0 && !fin) return;
     if (!transmitNew(tcb, now, start, fin ? textEnd + 1 : textEnd)) return;
   }

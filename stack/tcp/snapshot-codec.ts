@@ -95,6 +95,7 @@ function readSnapshot(r: FieldReader): ConnectionSnapshot {
     remote: readEndpoint(r.map('remote')),
     state: r.oneOf('state', STATES),
     passive: r.boolean('passive'),
+    fastOpened: r.boolean('fastOpened'),
     options: readOptions(r.map('options')),
     negotiated: readNegotiated(r.map('negotiated')),
     send: readSend(r.map('send')),

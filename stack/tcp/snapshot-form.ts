@@ -8,7 +8,7 @@ import type { RttState } from './rtt.ts';
 import type { TimerAges } from './timers.ts';
 
 /** Raised whenever a field changes its meaning; a node refuses a snapshot of another version. */
-export const SNAPSHOT_VERSION = 1;
+export const SNAPSHOT_VERSION = 2;
 
 /** Octets of a stream: the first one is at `offset`. */
 export interface StreamChunk {
@@ -33,6 +33,8 @@ export interface ConnectionSnapshot {
   readonly remote: EndpointSnapshot;
   readonly state: TcpState;
   readonly passive: boolean;
+  /** Text of the SYN was taken on a Fast Open cookie: in SYN-RECEIVED the application has the connection already. */
+  readonly fastOpened: boolean;
   readonly options: OptionsSnapshot;
   readonly negotiated: NegotiatedSnapshot;
   readonly send: SendSnapshot;

@@ -32,6 +32,8 @@ export interface ServerListenOptions {
   /** Default 0: a free port. */
   readonly port?: number;
   readonly backlog?: number;
+  /** TCP Fast Open (RFC 7413): the first octets of a client may come with its SYN. Default false. */
+  readonly fastOpen?: boolean;
   /** Closes the server. */
   readonly signal?: AbortSignal;
   /** What net.Server has no name for. */
@@ -204,7 +206,13 @@ export class Server extends EventEmitter {
     const address = host === undefined || host === '::' ? undefined : literal(host);
     if (host !== undefined && host !== '::' && address === undefined) return notAnAddress(host);
     const listener = this.#tcp.listen(
-      { ...options.tcp, port, ...(backlog === undefined ? {} : { backlog }), ...(address && { address }) },
+      {
+        ...options.tcp,
+        port,
+        fastOpen: options.fastOpen === true,
+        ...(backlog === undefined ? {} : { backlog }),
+        ...(address && { address }),
+      },
       (now, connection) => this.accept(now, connection),
     );
     if (typeof listener === 'string')

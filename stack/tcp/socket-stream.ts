@@ -33,6 +33,8 @@ export interface StreamOptions {
   readonly carried?: Carried;
   /** We have just opened it: 'connect' or an error follows, even where the peer has answered already. */
   readonly connecting?: boolean;
+  /** What is written goes to TCP before there is a connection: a Fast Open puts it into the SYN. */
+  readonly fastOpen?: boolean;
 }
 
 type WriteCallback = (error: Error | null | undefined) => void;
@@ -43,6 +45,7 @@ export class ConnectionStream extends Duplex {
   protected readonly connection: Connection | undefined;
   protected resetOnDestroy = false;
   #connecting: boolean;
+  readonly #writesEarly: boolean;
 
   // What the core has told and the next tick handles.
   #scheduled = false;
@@ -71,6 +74,7 @@ export class ConnectionStream extends Duplex {
     this.clock = clock;
     this.connection = connection;
     this.#connecting = connection === undefined || options.connecting === true || connection.state === 'SYN-SENT';
+    this.#writesEarly = options.fastOpen === true;
     if (connection !== undefined) this.#attach(connection);
   }
 
@@ -253,14 +257,15 @@ export class ConnectionStream extends Duplex {
   /** Moves octets from the stream into TCP's send buffer, and the FIN behind the last of them. */
   #flush(): void {
     const { connection } = this;
-    if (connection === undefined || this.#connecting || this.#moving !== 'no') return;
+    if (connection === undefined || this.#moving !== 'no') return;
+    if (this.#connecting && !this.#writesEarly) return;
     if (this.#closed !== undefined) {
       if (this.#closed.error === undefined) this.#outbox.fail(socketError('EPIPE', 'write'));
       else if (!this.#outbox.isEmpty) this.#schedule(); // there is an error to tell
     } else if (this.#outbox.flush((bytes) => connection.write(this.clock.now(), bytes)) > 0) {
       this.onActivity();
     }
-    if (this.#final === undefined || !this.#outbox.isEmpty) return;
+    if (this.#final === undefined || !this.#outbox.isEmpty || this.#connecting) return;
     const done = this.#final;
     this.#final = undefined;
     connection.shutdown(this.clock.now());

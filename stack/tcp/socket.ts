@@ -29,6 +29,11 @@ export interface SocketConnectOptions extends Omit<SocketOptions, 'carried' | 'c
   readonly port: number;
   readonly localAddress?: string | Address;
   readonly localPort?: number;
+  /**
+   * TCP Fast Open (RFC 7413): the first write, if it follows at once, goes along in the SYN to a server that has given
+   * us a cookie before. The server may see it twice, as two connections. Default false.
+   */
+  readonly fastOpen?: boolean;
   /** As setTimeout(), from the start. */
   readonly timeout?: number;
   /** What net.Socket has no name for. */
@@ -192,6 +197,7 @@ export function connectSocket(tcp: TcpLayer, clock: Clock, options: SocketConnec
     ...(options.noDelay === undefined ? {} : { noDelay: options.noDelay }),
     ...(options.localPort === undefined ? {} : { localPort: options.localPort }),
     ...(local === undefined ? {} : { localAddress: local }),
+    fastOpen: options.fastOpen === true,
     remote: { address: remote, port },
   });
   if (connection === 'address-not-available' && local !== undefined) {

@@ -27,6 +27,7 @@ export function takeSnapshot(tcb: Tcb, now: Instant): ConnectionSnapshot {
     remote: endpoint(tcb.remote),
     state: tcb.state,
     passive: tcb.passive,
+    fastOpened: tcb.fastOpened,
     options: options(tcb),
     negotiated: negotiated(tcb),
     send: send(tcb),

@@ -11,6 +11,7 @@ import type { Connection, ConnectionError, Endpoint, ExpandedTcpOptions, TcpObse
 import { ChallengeBudget } from './challenge.ts';
 import type { CongestionControl } from './congestion/congestion.ts';
 import { Doubt } from './doubt.ts';
+import type { FastOpenCache } from './fast-open-cache.ts';
 import { Flight } from './flight.ts';
 import { DEFAULT_MSS } from './limits.ts';
 import type { TcpListener } from './listener.ts';
@@ -20,6 +21,7 @@ import { Reassembly } from './reassembly.ts';
 import { Recovery } from './recovery.ts';
 import { RttEstimator } from './rtt.ts';
 import { SentCopies } from './sent-copies.ts';
+import { isSynchronized } from './state.ts';
 import { type ChunkPool, StreamBuffer } from './stream-buffer.ts';
 import { TailProbe } from './tail-probe.ts';
 import { ConnectionTimers, type TimerAges, type TimerKind } from './timers.ts';
@@ -32,6 +34,7 @@ export interface TcbLayer {
   readonly observer: TcpObserver;
   readonly counters: Counters;
   readonly chunks: ChunkPool;
+  readonly fastOpenServers: FastOpenCache;
   timerExpired(tcb: Tcb, now: Instant, kind: TimerKind): void;
   /** The TCB has events to tell when the call is over. */
   eventsPending(tcb: Tcb, now: Instant): void;
@@ -142,6 +145,12 @@ export class Tcb {
   timeouts = 0;
   retransmits = 0;
   synRetransmitted = false;
+  /** The Fast Open option of our SYN or SYN,ACK (RFC 7413); empty: asks for a cookie. */
+  fastOpenCookie: Uint8Array | undefined;
+  /** Text of the SYN was taken on the strength of a cookie. */
+  fastOpened = false;
+  /** The SYN waits for the first text: a Fast Open that has its cookie. */
+  synHeld = false;
   /** Keepalive probes without an answer. */
   keepAliveProbes = 0;
   /** Zero-window probes since the window closed, answered or not. */
@@ -202,6 +211,16 @@ export class Tcb {
       read: 0,
     };
     this.ts = { on: false, offset: seed.timestampOffset, recent: 0, recentAt: now, firstAt: now };
+  }
+
+  /** RFC 7413: the handshake is not done, and yet text is delivered and sent. */
+  get early(): boolean {
+    return this.fastOpened && this.passive && this.state === 'SYN-RECEIVED';
+  }
+
+  /** The application has this connection, and may read and write. */
+  get usable(): boolean {
+    return isSynchronized(this.state) || this.early;
   }
 
   get hasUnsentText(): boolean {

@@ -30,6 +30,9 @@ import { Demux } from './demux.ts';
 import { EventQueue } from './event-queue.ts';
 import { EVENT } from './events.ts';
 import { onTimer } from './expiry.ts';
+import { beginFastOpen } from './fast-open.ts';
+import { FastOpenCache } from './fast-open-cache.ts';
+import { FastOpenCookies } from './fast-open-cookies.ts';
 import { freeze, nudge, resume, thaw } from './handoff.ts';
 import { sendSyn } from './handshake.ts';
 import { icmpErrorArrives, isInFlight, quotedSegment } from './icmp.ts';
@@ -59,6 +62,8 @@ export class Tcp implements TcpLayer, UpperLayer, TcbLayer {
   readonly counters = new Counters();
   readonly chunks = new ChunkPool();
   readonly cookies: SynCookies;
+  readonly fastOpenCookies: FastOpenCookies;
+  readonly fastOpenServers = new FastOpenCache();
   /** Asked before a segment that belongs to no connection is answered with a RST. */
   onUnmatched: ((now: Instant, packet: ReceivedPacket, header: TcpHeader) => 'reset' | 'ignore') | undefined;
   readonly #secret: Uint8Array;
@@ -75,6 +80,7 @@ export class Tcp implements TcpLayer, UpperLayer, TcbLayer {
     this.observer = environment.observer ?? {};
     this.#secret = environment.secret;
     this.cookies = new SynCookies(environment.secret, environment.wallSeconds);
+    this.fastOpenCookies = new FastOpenCookies(environment.secret, environment.wallSeconds);
     this.#demux = new Demux(environment.random.u32());
     this.#ports = new PortSelector(environment.secret);
     this.#events = new EventQueue(environment.timers);
@@ -89,7 +95,12 @@ export class Tcp implements TcpLayer, UpperLayer, TcbLayer {
     const port = options.port === 0 ? this.#freeListenPort() : options.port;
     if (port === undefined || this.#listeners.has(address, port)) return 'address-in-use';
     const backlog = Math.min(MAX_BACKLOG, Math.max(1, options.backlog ?? DEFAULT_BACKLOG));
-    const listener = new TcpListener(this.#listeners, { address, port, backlog }, expandOptions(options), accept);
+    const listener = new TcpListener(
+      this.#listeners,
+      { address, port, backlog, fastOpen: options.fastOpen === true },
+      expandOptions(options),
+      accept,
+    );
     this.#listeners.add(listener);
     return listener;
   }
@@ -107,7 +118,8 @@ export class Tcp implements TcpLayer, UpperLayer, TcbLayer {
     const tcb = this.createTcb(now, { address, port }, remote, expandOptions(options));
     this.#events.enter();
     try {
-      sendSyn(tcb, now);
+      if (options.fastOpen === true) beginFastOpen(tcb, now);
+      if (!tcb.synHeld) sendSyn(tcb, now);
       output(tcb, now);
     } finally {
       this.#events.leave();
@@ -203,7 +215,7 @@ export class Tcp implements TcpLayer, UpperLayer, TcbLayer {
     tcb.timers.cancelAll();
     if ((tcb.pendingEvents & EVENT.accept) !== 0 && tcb.listener !== undefined) tcb.listener.untaken -= 1;
     tcb.pendingEvents = 0;
-    tcb.listener?.halfOpen.delete(tcb);
+    tcb.listener?.release(tcb);
     tcb.state = 'CLOSED'; // not through transition(): it lives on elsewhere
     this.#demux.remove(tcb);
   }

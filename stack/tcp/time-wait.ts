@@ -26,7 +26,7 @@ export function close(tcb: Tcb, now: Instant, error?: ConnectionError): void {
   transition(tcb, now, 'CLOSED');
   tcb.timers.cancelAll();
   tcb.sendBuffer.dispose();
-  tcb.listener?.halfOpen.delete(tcb);
+  tcb.listener?.release(tcb, error === 'reset' ? now : undefined);
   tcb.layer.gone(tcb);
   if (told) return;
   tcb.error = error;

@@ -39,6 +39,7 @@ const INFO: ConnectionInfo = {
   retransmits: 0,
   sackPermitted: true,
   timestamps: true,
+  fastOpened: false,
 };
 
 export class FakeConnection implements Connection {
@@ -243,6 +244,7 @@ export function snapshotOf(connection: FakeConnection, sendBuffer: Uint8Array): 
     remote: endpoint(connection.remote),
     state: connection.state,
     passive: true,
+    fastOpened: false,
     options: {
       sendBuffer: 1 << 20,
       receiveBuffer: 1 << 20,

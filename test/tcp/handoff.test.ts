@@ -15,7 +15,7 @@ import {
 import { TCP_FLAG } from '../../stack/wire/tcp.ts';
 import {
   A,
-  type App,
+  App,
   B,
   established,
   expectOpen,
@@ -334,6 +334,27 @@ describe('every state moves', () => {
       'ESTABLISHED',
       ['connected'],
     ]);
+  });
+
+  test('SYN-RECEIVED with the text of a Fast Open (RFC 7413), read and answered: it goes on where it was', () => {
+    const made = established({}, { client: { fastOpen: true }, server: { fastOpen: true } });
+    const { world } = made;
+    const remote = { address: B, port: made.client.connection.remote.port };
+    const client = new App(world, expectOpen(made.a.tcp.connect(world.now, { remote, fastOpen: true })));
+    world.filter = (segment) => (segment.from.equals(B) ? 'drop' : 'pass'); // no answer of the donor gets through
+    client.send(pattern(500), true);
+    world.runFor(milliseconds(15));
+    const server = made.server();
+    expect([server.connection.state, server.bytes]).toEqual(['SYN-RECEIVED', pattern(500)]);
+    server.send(pattern(5000, 2), true);
+    world.filter = undefined;
+    const moved = move(made, made.b, server.connection, milliseconds(0), false);
+    server.adopt(moved.installed);
+    moved.to.tcp.resume(world.now, moved.installed);
+    world.runFor(seconds(10));
+    expect(server.told.filter((told) => told === 'connected')).toEqual(['connected']);
+    expect([moved.installed.state, client.connection.state]).toEqual(['TIME-WAIT', 'TIME-WAIT']);
+    expect([client.bytes, client.error]).toEqual([pattern(5000, 2), undefined]);
   });
 
   test.each(['FIN-WAIT-1', 'FIN-WAIT-2', 'CLOSE-WAIT', 'LAST-ACK', 'TIME-WAIT'] as const)('%s', (state) => {

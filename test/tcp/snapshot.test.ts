@@ -10,6 +10,7 @@ import {
   decodeSnapshot,
   encodeSnapshot,
   missingFromSendBuffer,
+  SNAPSHOT_VERSION,
   withoutSendBuffer,
   withSendBuffer,
 } from '../../stack/tcp/snapshot.ts';
@@ -50,14 +51,14 @@ test('decode gives what encode took, octet for octet', () => {
 });
 
 test('another version is refused by name', () => {
-  expect(reasonOf({ ...busy(), version: 7 })).toBe('snapshot version 7, this node speaks 1');
+  expect(reasonOf({ ...busy(), version: 7 })).toBe(`snapshot version 7, this node speaks ${SNAPSHOT_VERSION}`);
 });
 
 test('what is no CBOR, or no snapshot, is refused with a reason', () => {
   expect(decodeSnapshot(Uint8Array.of(0xff, 0x00))).toMatchObject({ ok: false });
   expect(decodeSnapshot(new Uint8Array(0))).toMatchObject({ ok: false });
   expect(reasonOf([1, 2])).toBe('snapshot is not a map');
-  expect(reasonOf({ version: 1 })).toMatch(/^snapshot\.local is not a map/);
+  expect(reasonOf({ version: SNAPSHOT_VERSION })).toMatch(/^snapshot\.local is not a map/);
 });
 
 describe('each contradiction is refused', () => {

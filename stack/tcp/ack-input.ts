@@ -1,7 +1,7 @@
 // The acknowledgment of an acceptable segment (RFC 9293 3.10.7.4, fifth check, ESTABLISHED): SND.UNA moves, the
 // send window is updated, the round trip is measured, and loss recovery hears of it.
 
-import { after, type Duration, elapsed, type Instant } from '../core/time.ts';
+import { after, type Duration, elapsed, type Instant, ZERO } from '../core/time.ts';
 import { EVENT, raise } from './events.ts';
 import type { Acknowledged } from './flight.ts';
 import { timestampTick, timestampValue, userDeadline } from './options.ts';
@@ -94,6 +94,7 @@ function tellSpace(tcb: Tcb, now: Instant): void {
 
 /** RFC 6298 3: from what was sent once; for retransmissions from the echoed timestamp (RFC 7323 4.1). */
 function measure(tcb: Tcb, now: Instant, seg: Segment, acknowledged: Acknowledged): void {
+  tcb.rtt.latest = ZERO;
   // RFC 7323 appendix G: how many samples of this size one round trip brings.
   const flightSize = acknowledged.octets + tcb.snd.nxt - tcb.snd.una;
   const perRtt = Math.ceil(flightSize / Math.max(acknowledged.octets, 2 * tcb.snd.mss));

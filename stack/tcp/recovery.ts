@@ -39,7 +39,7 @@ export class Recovery {
 }
 
 /** Filled in for each ACK: the controllers keep nothing of it. */
-const ackEvent: AckEvent = { now: EPOCH, acked: 0, srtt: ZERO, cwndLimited: false };
+const ackEvent: AckEvent = { now: EPOCH, acked: 0, srtt: ZERO, rtt: ZERO, una: 0, nxt: 0, cwndLimited: false };
 
 /** RFC 6675's pipe; without SACK the segments that duplicate ACKs stand for are taken off. */
 export function pipeOf(tcb: Tcb): number {
@@ -66,6 +66,9 @@ export function onAdvance(tcb: Tcb, now: Instant, acked: number): void {
     ackEvent.now = now;
     ackEvent.acked = recovery.phase === 'loss' ? newlyArrived(tcb, acked) : acked;
     ackEvent.srtt = tcb.rtt.srtt ?? ZERO;
+    ackEvent.rtt = tcb.rtt.latest;
+    ackEvent.una = snd.una;
+    ackEvent.nxt = snd.nxt;
     ackEvent.cwndLimited = tcb.cwndLimited;
     tcb.congestion.onAck(ackEvent);
   }

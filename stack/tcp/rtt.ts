@@ -2,7 +2,7 @@
 // several samples are taken in one round trip. Samples come from the flight (Karn's rule there) or, for what
 // was retransmitted, from echoed timestamps.
 
-import type { Duration } from '../core/time.ts';
+import { type Duration, ZERO } from '../core/time.ts';
 import { CLOCK_GRANULARITY, INITIAL_RTO, MAX_RTO, MIN_RTO, RTO_AFTER_SYN_LOSS } from './limits.ts';
 
 const ALPHA = 1 / 8;
@@ -22,6 +22,8 @@ export interface RttState {
 export class RttEstimator {
   srtt: Duration | undefined;
   minRtt: Duration | undefined;
+  /** The sample of the ACK at hand, or 0. */
+  latest: Duration = ZERO;
   /** Timeouts since the last sample: each doubles the RTO (RFC 6298 5.5), and only a sample ends it (Karn). */
   backoff = 0;
   #rttvar = 0;
@@ -47,6 +49,7 @@ export class RttEstimator {
   /** `samplesPerRtt`: how many of these are expected in one round trip (RFC 7323 appendix G). */
   sample(rtt: Duration, samplesPerRtt = 1): void {
     const r = Math.max(1, rtt);
+    this.latest = r as Duration;
     this.backoff = 0;
     if (this.minRtt === undefined || r < this.minRtt) this.minRtt = r as Duration;
     this.#recent[this.#oldest] = r;

@@ -2,7 +2,7 @@
 
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type Duration, type Instant, milliseconds, seconds } from '../../stack/core/time.ts';
+import { type Duration, type Instant, milliseconds, seconds, ZERO } from '../../stack/core/time.ts';
 import type { AckEvent, CongestionControl } from '../../stack/tcp/congestion/congestion.ts';
 import { createCongestionControl } from '../../stack/tcp/congestion/create.ts';
 import { Demux } from '../../stack/tcp/demux.ts';
@@ -232,6 +232,9 @@ const event = (now: number, acked: number, cwndLimited = true): AckEvent => ({
   now: at(now),
   acked,
   srtt: 100_000 as Duration,
+  rtt: ZERO,
+  una: 0,
+  nxt: 0,
   cwndLimited,
 });
 

@@ -2,6 +2,7 @@
 // Loss detection, recovery and the pipe are not its business (recovery.ts, flight.ts). All sizes in octets.
 
 import type { Duration, Instant } from '../../core/time.ts';
+import type { HyStart } from './hystart.ts';
 
 /** Octets were acknowledged outside of fast recovery. Lent for the call. */
 export interface AckEvent {
@@ -10,6 +11,11 @@ export interface AckEvent {
   acked: number;
   /** The smoothed RTT, or 0 before the first sample. */
   srtt: Duration;
+  /** The sample that this ACK gave, or 0. */
+  rtt: Duration;
+  /** SND.UNA and SND.NXT, to count round trips by. */
+  una: number;
+  nxt: number;
   /** The window, not the application or the receiver, was what held the sender back. */
   cwndLimited: boolean;
 }
@@ -74,9 +80,19 @@ export const thresholdAfterIdle = (cwnd: number): number => (3 * cwnd) / 4;
 /** RFC 6928 2. */
 export const initialWindow = (mss: number): number => Math.min(10 * mss, Math.max(2 * mss, 14_600));
 
-/** RFC 5681 3.1: the window grows by what was acknowledged, up to ssthresh. Returns the octets left for avoidance. */
-export function slowStart(window: { cwnd: number; readonly ssthresh: number }, acked: number): number {
+/**
+ * RFC 5681 3.1: the window grows by what was acknowledged, up to ssthresh. Returns the octets left for avoidance. The
+ * first slow start, whose end is not known, is HyStart++'s to end.
+ */
+export function slowStart(window: Window, event: AckEvent, hyStart: HyStart): number {
+  const { acked } = event;
   if (window.cwnd >= window.ssthresh) return acked;
+  if (window.ssthresh === Number.POSITIVE_INFINITY) {
+    const divisor = hyStart.divisor(event);
+    if (divisor > 0) window.cwnd += acked / divisor;
+    else window.ssthresh = window.cwnd;
+    return 0;
+  }
   const grown = Math.min(window.cwnd + acked, window.ssthresh);
   const left = acked - (grown - window.cwnd);
   window.cwnd = grown;

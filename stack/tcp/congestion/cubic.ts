@@ -13,6 +13,7 @@ import {
   usedWindow,
   type Window,
 } from './congestion.ts';
+import { HyStart } from './hystart.ts';
 
 const C = 0.4; // RFC 9438 5.1, segments / s^3
 const BETA = 0.7; // RFC 9438 4.6
@@ -47,6 +48,7 @@ export class Cubic implements CongestionControl {
   #cwndPrior = 0;
   #epoch: Epoch | undefined;
   #prior: Prior | undefined;
+  #hyStart = new HyStart();
   #lastAckAt = 0 as Instant;
 
   constructor(mss: number, state?: CongestionState) {
@@ -63,7 +65,7 @@ export class Cubic implements CongestionControl {
       this.#standStill(event.now);
       return;
     }
-    const acked = slowStart(this, event.acked);
+    const acked = slowStart(this, event, this.#hyStart);
     if (acked > 0 && this.cwnd >= this.ssthresh) this.#avoid(event, acked);
     this.#lastAckAt = event.now;
   }
@@ -118,6 +120,7 @@ export class Cubic implements CongestionControl {
     this.cwnd = cwnd;
     this.#epoch = undefined;
     this.#prior = undefined;
+    this.#hyStart = new HyStart();
   }
 
   /** RFC 9438 4.6 and 4.7. */

@@ -13,6 +13,7 @@ import {
   usedWindow,
   type Window,
 } from './congestion.ts';
+import { HyStart } from './hystart.ts';
 
 export class NewReno implements CongestionControl {
   readonly name = 'newreno';
@@ -22,6 +23,7 @@ export class NewReno implements CongestionControl {
   /** Octets acknowledged towards the next increase in congestion avoidance. */
   #acked = 0;
   #prior: Window | undefined;
+  #hyStart = new HyStart();
 
   constructor(mss: number, state?: CongestionState) {
     this.#mss = mss;
@@ -31,7 +33,7 @@ export class NewReno implements CongestionControl {
 
   onAck(event: AckEvent): void {
     if (!event.cwndLimited) return; // RFC 7661 4.1: a window that was not used does not grow
-    this.#acked += slowStart(this, event.acked);
+    this.#acked += slowStart(this, event, this.#hyStart);
     if (this.#acked >= this.cwnd) {
       this.#acked -= this.cwnd;
       this.cwnd += this.#mss;
@@ -59,6 +61,7 @@ export class NewReno implements CongestionControl {
     this.#prior = undefined;
     this.ssthresh = Math.max(this.ssthresh, thresholdAfterIdle(this.cwnd));
     this.cwnd = Math.min(this.cwnd, initialWindow(this.#mss));
+    this.#hyStart = new HyStart();
   }
 
   onSynLoss(): void {
@@ -72,6 +75,7 @@ export class NewReno implements CongestionControl {
 
   onNewPath(): void {
     this.cwnd = initialWindow(this.#mss);
+    this.#hyStart = new HyStart();
     this.#acked = 0;
     this.#prior = undefined;
   }

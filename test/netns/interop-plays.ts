@@ -27,6 +27,12 @@ export type Step =
   | readonly ['receive-end']
   | readonly ['keep-alive', idleMs: number];
 
+/** What only the end in the test's own process can do. */
+export type OurStep =
+  | Step
+  /** Writes on and on, until something has happened. */
+  | readonly ['write-until', happened: Promise<unknown>, seed: number];
+
 export interface Side {
   readonly octets: number;
   /** SHA-256 in hexadecimal digits. */
@@ -69,7 +75,7 @@ class Tally {
  * Plays the steps once there is a connection, and waits for the socket to close. Never rejects for what the peer does.
  * The seeds of the steps are relative to `seed`.
  */
-export const play = (socket: PlayedSocket, steps: readonly Step[], seed = 0): Promise<Outcome> =>
+export const play = (socket: PlayedSocket, steps: readonly OurStep[], seed = 0): Promise<Outcome> =>
   new Player(socket, seed).play(steps);
 
 /** What the last segments of a connection may take until its port can be used again; longer where one is busy. */
@@ -122,7 +128,7 @@ class Player {
     });
   }
 
-  async play(steps: readonly Step[]): Promise<Outcome> {
+  async play(steps: readonly OurStep[]): Promise<Outcome> {
     const from = performance.now();
     if (this.#socket.connecting) await Promise.race([once(this.#socket, 'connect').catch(() => {}), this.#closed]);
     for (const step of steps) {
@@ -140,7 +146,7 @@ class Player {
     };
   }
 
-  async #play(step: Step): Promise<void> {
+  async #play(step: OurStep): Promise<void> {
     const socket = this.#socket;
     switch (step[0]) {
       case 'write':
@@ -148,6 +154,8 @@ class Player {
       case 'start-write':
         void this.#write(step[1], step[2]);
         return;
+      case 'write-until':
+        return this.#writeUntil(step[1], step[2]);
       case 'echo':
         this.#echoes = true;
         return;
@@ -178,9 +186,18 @@ class Player {
     }
   }
 
-  async #write(octets: number, seed: number): Promise<void> {
+  async #writeUntil(happened: Promise<unknown>, seed: number): Promise<void> {
+    let over = false;
+    const stop = (): void => {
+      over = true;
+    };
+    happened.then(stop, stop);
+    await this.#write(Number.POSITIVE_INFINITY, seed, () => over);
+  }
+
+  async #write(octets: number, seed: number, isOver = () => false): Promise<void> {
     for (const chunk of content(octets, seed + this.#seed)) {
-      if (!this.#socket.writable) return;
+      if (isOver() || !this.#socket.writable) return;
       this.#sent.add(chunk);
       if (this.#socket.write(chunk)) continue;
       const from = performance.now();

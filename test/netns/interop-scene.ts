@@ -8,25 +8,34 @@ import type { Link } from '../../stack/device/fault.ts';
 import type { Connection } from '../../stack/tcp/api.ts';
 import { sysctlIn } from '../../tools/bench/namespace.ts';
 import { directScene, type Scene, type SceneOptions, type WanOptions, wanScene } from '../../tools/bench/scene.ts';
+import { kernelCounters, offences, type Tolerated } from './interop-counters.ts';
 import { KernelPeer } from './interop-kernel.ts';
-import { type Outcome, openAll, play, type Step } from './interop-plays.ts';
+import { type OurStep, type Outcome, openAll, play, type Step } from './interop-plays.ts';
 import { Netns } from './support.ts';
 
 /** Who opens the connection. */
 export const OPENERS = ['our stack', 'the kernel'] as const;
 export type Opener = (typeof OPENERS)[number];
 
-export interface Conversation {
+interface Terms {
   readonly opener: Opener;
-  /** What the end that opens does, and what the other does. */
-  readonly open: readonly Step[];
-  readonly accept: readonly Step[];
   /** So many at once; the seeds of each count from its number. Default 1. */
   readonly count?: number;
   /** All from this port of the opener's: one after the other, then. */
   readonly localPort?: number;
   /** Of our listener. Default: room for all. */
   readonly backlog?: number;
+}
+
+export interface Conversation extends Terms {
+  /** What the end that opens does, and what the other does. */
+  readonly open: readonly Step[];
+  readonly accept: readonly Step[];
+}
+
+interface Sides extends Terms {
+  readonly ours: readonly OurStep[];
+  readonly theirs: readonly Step[];
 }
 
 export interface Outcomes {
@@ -98,8 +107,17 @@ export class Interop {
     return { opened: single(opened), accepted: single(accepted) };
   }
 
-  runMany(conversation: Conversation): Promise<Outcomes> {
-    return conversation.opener === 'the kernel' ? this.#kernelOpens(conversation) : this.#stackOpens(conversation);
+  runMany({ open, accept, ...terms }: Conversation): Promise<Outcomes> {
+    const [ours, theirs] = terms.opener === 'our stack' ? [open, accept] : [accept, open];
+    return this.#run({ ...terms, ours, theirs });
+  }
+
+  /** Data flows both ways (the kernel sends back all that comes) until `watch` is done: however slow this machine is. */
+  async flow(opener: Opener, watch: () => Promise<void>): Promise<Pair> {
+    const watched = watch();
+    const ours: OurStep[] = [['write-until', watched, 1], ['end'], ['receive-end']];
+    const [{ opened, accepted }] = await Promise.all([this.#run({ opener, ours, theirs: [['echo']] }), watched]);
+    return { opened: single(opened), accepted: single(accepted) };
   }
 
   /** A port of the kernel's or of ours where nobody listens. */
@@ -128,37 +146,46 @@ export class Interop {
     return [...this.scene.stack.host.tcp.connections()];
   }
 
+  /** What the kernel has to complain of, since the beginning. */
+  offences(tolerated?: Tolerated): string[] {
+    return offences(kernelCounters(this.scene.kernelNetns), tolerated);
+  }
+
   close(): void {
     this.kernel.close();
     this.scene.close();
     for (const netns of new Set([this.near, this.far])) netns.close();
   }
 
-  async #stackOpens({ open, accept, count = 1, localPort }: Conversation): Promise<Outcomes> {
-    const port = await this.kernel.listen(this.scene.kernelAddress.toString(), accept);
-    const opened = openAll(count, localPort, (i) => this.#open(port, open, i, localPort));
+  #run(sides: Sides): Promise<Outcomes> {
+    return sides.opener === 'the kernel' ? this.#kernelOpens(sides) : this.#stackOpens(sides);
+  }
+
+  async #stackOpens({ ours, theirs, count = 1, localPort }: Sides): Promise<Outcomes> {
+    const port = await this.kernel.listen(this.scene.kernelAddress.toString(), theirs);
+    const opened = openAll(count, localPort, (i) => this.#open(port, ours, i, localPort));
     return together(opened, this.kernel.collect(port, count));
   }
 
-  #open(port: number, steps: readonly Step[], seed = 0, localPort?: number): Promise<Outcome> {
+  #open(port: number, steps: readonly OurStep[], seed = 0, localPort?: number): Promise<Outcome> {
     const { stack, kernelAddress } = this.scene;
     const from = localPort === undefined ? {} : { localPort };
     const where = { address: kernelAddress, port, ...from };
     return play(stack.host.connect({ ...where, allowHalfOpen: true, noDelay: true }), steps, seed);
   }
 
-  async #kernelOpens({ open, accept, count = 1, localPort, backlog = BACKLOG }: Conversation): Promise<Outcomes> {
+  async #kernelOpens({ ours, theirs, count = 1, localPort, backlog = BACKLOG }: Sides): Promise<Outcomes> {
     const { stack, stackAddress } = this.scene;
     const plays: Promise<Outcome>[] = [];
     const options = { address: stackAddress, port: 0, backlog, allowHalfOpen: true, noDelay: true };
     const server = stack.host.listen(options, (socket) => {
-      plays.push(play(socket, accept, plays.length));
+      plays.push(play(socket, ours, plays.length));
       server.emit('played');
     });
     await once(server, 'listening');
     const port = server.address()?.port ?? 0;
     const from = localPort === undefined ? {} : { localPort };
-    const opened = this.kernel.connect({ host: stackAddress.toString(), port, steps: open, count, ...from });
+    const opened = this.kernel.connect({ host: stackAddress.toString(), port, steps: theirs, count, ...from });
     const allPlayed = async (): Promise<Outcome[]> => {
       while (plays.length < count) await once(server, 'played');
       return Promise.all(plays);

@@ -7,7 +7,6 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { milliseconds } from '../../stack/core/time.ts';
 import type { LinkConditions } from '../../stack/device/fault.ts';
 import { applyVariant, KERNEL_VARIANTS, type KernelVariant } from '../../tools/bench/kernels.ts';
-import { kernelCounters, offences } from './interop-counters.ts';
 import { removeCompiledPeer } from './interop-kernel.ts';
 import type { Step } from './interop-plays.ts';
 import { Interop, OPENERS } from './interop-scene.ts';
@@ -66,7 +65,7 @@ describe.skipIf(!requireOrSkip('tun'))('a path with the Linux kernel at its othe
           expect(accepted).toMatchObject({ ...DONE, received: opened.sent });
           expect(opened).toMatchObject({ ...DONE, received: accepted.sent });
         }
-        expect(offences(kernelCounters(interop.far.name))).toEqual([]);
+        expect(interop.offences()).toEqual([]);
       } finally {
         interop.close();
       }

@@ -103,7 +103,7 @@ describe.skipIf(!requireOrSkip('tun'))('the Linux kernel on the same link', () =
       'RFC 6191: the same port again and again, while the other end is in TIME-WAIT; kernel timestamps: %i',
       async (timestamps) => {
         interop.sysctl({ 'ipv4/tcp_timestamps': timestamps });
-        const [count, octets] = [4, 1_000];
+        const [count, octets] = [10, 1_000];
         const open: Step[] = [['write', octets, 0], ['receive-end'], ['end']];
         const accept: Step[] = [['receive', octets], ['write', octets, 9], ['end'], ['receive-end']];
         interop.transitions.length = 0;
@@ -135,6 +135,10 @@ describe.skipIf(!requireOrSkip('tun'))('the Linux kernel on the same link', () =
       TIMEOUT_MS,
     );
   });
+
+  test('the kernel has counted nothing that our stack should not have done', () => {
+    expect(interop.offences({ aborts: true })).toEqual([]);
+  });
 });
 
 describe.skipIf(!requireOrSkip('tun'))(
@@ -149,6 +153,7 @@ describe.skipIf(!requireOrSkip('tun'))(
           const settings = { opener: 'the kernel', open, accept: [['echo']], count: 300, backlog: 128 } as const;
           const { opened } = await interop.runMany(settings);
           for (const outcome of opened) expect(outcome).toMatchObject({ ...DONE, received: outcome.sent });
+          expect(interop.offences()).toEqual([]);
         } finally {
           interop.close();
         }
@@ -183,6 +188,10 @@ describe.skipIf(!requireOrSkip('tun'))('RFC 9293 3.8.6.1: zero windows with the 
     },
     TIMEOUT_MS,
   );
+
+  test('neither end has sent into a window that was shut', () => {
+    expect(interop.offences()).toEqual([]);
+  });
 });
 
 describe.skipIf(!requireOrSkip('tun'))('RFC 9293 3.8.4: keepalive with the Linux kernel', () => {

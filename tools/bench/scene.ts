@@ -68,13 +68,13 @@ export interface WanOptions extends SceneOptions {
 
 /** The stack is in one namespace, the kernel's programs in another; every packet passes the router's faulty links. */
 export function wanScene(near: string, far: string, options: WanOptions): WanScene {
-  const { path, seed, ...rest } = options;
+  const { path, seed, mtu = LAB_MTU, ...rest } = options;
   const whole = createTopology({ overrides: [{ pairs: 'all', change: path }], seed });
   const [stackSite, kernelSite] = [siteNamed(whole, 'a'), siteNamed(whole, 'c')];
   const topology = { ...whole, sites: [stackSite, kernelSite] };
   const clock = new MonotonicClock();
   const timers = new TimerQueue();
-  const wan = (netns: string) => openTun({ name: WAN_DEVICE, netns, mtu: LAB_MTU, offloads: 'none', clock });
+  const wan = (netns: string) => openTun({ name: WAN_DEVICE, netns, mtu, offloads: 'none', clock });
   const devices = new Map([
     ['a', wan(near)],
     ['c', wan(far)],
@@ -90,7 +90,7 @@ export function wanScene(near: string, far: string, options: WanOptions): WanSce
     return link;
   };
   const links = { toKernel: linkBetween('a', 'c'), toStack: linkBetween('c', 'a') };
-  const stack = new LiveHost({ ...rest, device: NODE_DEVICE, netns: near, addresses: [stackSite.node] });
+  const stack = new LiveHost({ ...rest, mtu, device: NODE_DEVICE, netns: near, addresses: [stackSite.node] });
   return {
     stack,
     stackAddress: stackSite.node,

@@ -2,9 +2,13 @@
 // be it one segment or a super-frame; SACK blocks, losses and retransmissions cut runs in two. The list carries
 // the scoreboard of RFC 6675 (sacked, lost, sent again) and the number of octets thought to be in the network
 // ("pipe"), kept up to date at each change. It decides nothing: see sack.ts and recovery.ts.
+// A peer can cut a flight into very many runs. So nothing that an ACK asks for walks all of them: what lies at a
+// position and what awaits retransmission are found by search (run-index.ts), what is due by age (sent-order.ts).
 
 import type { Instant } from '../core/time.ts';
 import type { Position } from './position.ts';
+import { RunIndex } from './run-index.ts';
+import { SentOrder } from './sent-order.ts';
 
 export class Run {
   start: Position;
@@ -23,6 +27,10 @@ export class Run {
   inherited = false;
   previous: Run | undefined;
   next: Run | undefined;
+  /** SentOrder's: whether it is in that list, and its neighbours there. */
+  isListed = false;
+  sentBefore: Run | undefined;
+  sentAfter: Run | undefined;
 
   constructor(start: Position, end: Position, sentAt: Instant, mss: number) {
     this.start = start;
@@ -33,6 +41,17 @@ export class Run {
 
   get length(): number {
     return this.end - this.start;
+  }
+
+  /** The octets [start, end) of it, as a run that is in no list yet. */
+  part(start: Position, end: Position): Run {
+    const part = new Run(start, end, this.sentAt, this.mss);
+    part.retransmitted = this.retransmitted;
+    part.sacked = this.sacked;
+    part.lost = this.lost;
+    part.resent = this.resent;
+    part.inherited = this.inherited;
+    return part;
   }
 
   /** RFC 6675 4, SetPipe: one for the original unless it is lost, one for a copy. */
@@ -73,8 +92,11 @@ export class Flight {
   highestSacked: Position = 0;
   /** Whatever lies below and is not SACKed is known to be lost. */
   lostBelow: Position = 0;
-  /** The first run that may await retransmission: none does before it. */
-  #lostFrom: Run | undefined;
+  /** What may be in the network, the oldest first. */
+  readonly sent = new SentOrder();
+  readonly #byPosition = new RunIndex();
+  /** Lost and not sent again. */
+  readonly #awaiting = new RunIndex();
   /** Behind the last octet that another node sent; 0 when there is none. */
   inheritedEnd: Position = 0;
   /** Octets known to have arrived, over all time. */
@@ -108,6 +130,8 @@ export class Flight {
     else tail.next = run;
     this.tail = run;
     this.runs += 1;
+    this.#byPosition.push(run);
+    this.sent.append(run);
   }
 
   /** Takes out everything before `una`. The result is overwritten by the next call. */
@@ -118,9 +142,7 @@ export class Flight {
     result.sentAt = undefined;
     result.retransmitted = false;
     for (let run = this.head; run !== undefined && run.start < una; run = this.head) {
-      if (run.end > una) this.#split(run, una);
-      this.#account(result, run);
-      this.#removeHead(run);
+      this.#account(result, run.end > una ? this.#cutHead(run, una) : this.#removeHead(run));
     }
     if (this.highestSacked <= una) this.highestSacked = 0;
     return result;
@@ -129,7 +151,7 @@ export class Flight {
   /** Marks what lies in [left, right) as received by the peer; returns the octets that were not known to be. */
   markSacked(left: Position, right: Position): number {
     let fresh = 0;
-    let run = this.#lastRunStartingBefore(right);
+    let run = this.lastStartingBefore(right);
     while (run !== undefined && run.end > left) {
       if (!run.sacked) {
         const part = this.#isolate(run, Math.max(left, run.start), Math.min(right, run.end));
@@ -153,7 +175,7 @@ export class Flight {
     run.lost = true;
     this.losses += 1;
     this.pipe += run.inPipe;
-    this.#noteLost(run);
+    if (run.awaitsRetransmission) this.#await(run);
   }
 
   /** A run is lost, and so is the copy of it, if one was sent (RFC 8985 6.2, step 5). */
@@ -186,22 +208,30 @@ export class Flight {
 
   /** Nothing was lost after all: what is marked so is in the network, and so are the copies of it. */
   forgetLosses(): void {
+    let before: Run | undefined;
     for (let run = this.head; run !== undefined; run = run.next) {
       if (!run.lost) continue;
       this.pipe -= run.inPipe;
+      const awaited = run.awaitsRetransmission;
       run.lost = false;
       this.pipe += run.inPipe;
+      if (!awaited) continue;
+      this.sent.insertByTime(run, before);
+      before = run;
     }
-    this.#lostFrom = undefined;
+    this.#awaiting.clear();
     this.lostBelow = 0;
   }
 
-  /** The peer has dropped what it had SACKed (RFC 2018 8): the scoreboard is worth nothing. */
+  /** The peer has dropped what it had SACKed (RFC 2018 8): the scoreboard is worth nothing, and those octets are lost. */
   forgetSacks(): void {
     for (let run = this.head; run !== undefined; run = run.next) {
       if (!run.sacked) continue;
       run.sacked = false;
-      this.pipe += run.inPipe;
+      run.resent = false;
+      run.lost = true;
+      this.losses += 1;
+      this.#await(run);
     }
     this.sackedOctets = 0;
     this.highestSacked = 0;
@@ -209,21 +239,20 @@ export class Flight {
 
   /** The first run that is lost and not sent again. */
   nextLost(): Run | undefined {
-    let run = this.#lostFrom;
-    while (run !== undefined && !run.awaitsRetransmission) run = run.next;
-    this.#lostFrom = run;
-    return run;
+    return this.#awaiting.first;
   }
 
   /** At most `length` octets from the start of `run` leave again: returns the run that is just these. */
   resend(run: Run, length: number, now: Instant, mss: number): Run {
     if (run.length > length) this.#split(run, run.start + length);
+    if (run.awaitsRetransmission) this.#awaiting.remove(run);
     run.mss = mss;
     this.pipe -= run.inPipe;
     run.resent = true;
     run.retransmitted = true;
     run.sentAt = now;
     this.pipe += run.inPipe;
+    if (!run.sacked) this.sent.append(run);
     return run;
   }
 
@@ -255,11 +284,8 @@ export class Flight {
     this.highestSacked = Math.max(this.highestSacked, end);
   }
 
-  /** Walks from the end: what is asked for is nearly always there. */
-  #lastRunStartingBefore(position: Position): Run | undefined {
-    let run = this.tail;
-    while (run !== undefined && run.start >= position) run = run.previous;
-    return run;
+  lastStartingBefore(position: Position): Run | undefined {
+    return this.#byPosition.lastStartingBefore(position);
   }
 
   #account(result: Acknowledged, run: Run): void {
@@ -278,17 +304,29 @@ export class Flight {
     if (run.lost && !run.retransmitted) this.revived += run.length;
   }
 
-  #removeHead(run: Run): void {
+  #removeHead(run: Run): Run {
     this.pipe -= run.inPipe;
     if (run.sacked) this.sackedOctets -= run.length;
+    else this.#unlist(run);
     this.head = run.next;
     if (run.next === undefined) this.tail = undefined;
     else run.next.previous = undefined;
-    if (this.#lostFrom === run) this.#lostFrom = run.next;
     this.runs -= 1;
+    this.#byPosition.remove(run);
+    return run;
+  }
+
+  /** The octets of the first run before `una`, which leave; it stays what it is, with the rest. */
+  #cutHead(run: Run, una: Position): Run {
+    const front = run.part(run.start, una);
+    this.pipe -= front.inPipe;
+    if (run.sacked) this.sackedOctets -= front.length;
+    run.start = una;
+    return front;
   }
 
   #setSacked(run: Run): void {
+    this.#unlist(run);
     this.pipe -= run.inPipe;
     run.sacked = true;
     this.sackedOctets += run.length;
@@ -298,21 +336,24 @@ export class Flight {
     this.pipe -= run.inPipe;
     run.resent = false;
     this.pipe += run.inPipe;
-    if (run.lost) this.#noteLost(run);
+    if (run.awaitsRetransmission) this.#await(run);
   }
 
-  #noteLost(run: Run): void {
-    if (this.#lostFrom === undefined || run.start < this.#lostFrom.start) this.#lostFrom = run;
+  /** It is to be sent again. */
+  #await(run: Run): void {
+    this.sent.remove(run);
+    this.#awaiting.add(run);
+  }
+
+  /** It has arrived. */
+  #unlist(run: Run): void {
+    if (run.awaitsRetransmission) this.#awaiting.remove(run);
+    this.sent.remove(run);
   }
 
   /** Cuts `run` at `position`, strictly inside; returns the back half. Sums stay as they are. */
   #split(run: Run, position: Position): Run {
-    const back = new Run(position, run.end, run.sentAt, run.mss);
-    back.retransmitted = run.retransmitted;
-    back.sacked = run.sacked;
-    back.lost = run.lost;
-    back.resent = run.resent;
-    back.inherited = run.inherited;
+    const back = run.part(position, run.end);
     back.previous = run;
     back.next = run.next;
     if (run.next === undefined) this.tail = back;
@@ -320,6 +361,9 @@ export class Flight {
     run.next = back;
     run.end = position;
     this.runs += 1;
+    this.#byPosition.add(back);
+    if (back.awaitsRetransmission) this.#awaiting.add(back);
+    this.sent.insertBehind(back, run);
     return back;
   }
 
@@ -348,8 +392,8 @@ export class Flight {
     run.next = next.next;
     if (next.next === undefined) this.tail = run;
     else next.next.previous = run;
-    if (this.#lostFrom === next) this.#lostFrom = run;
     this.runs -= 1;
+    this.#byPosition.remove(next);
   }
 }
 

@@ -42,6 +42,8 @@ export const CLOCK_GRANULARITY: Duration = milliseconds(1);
 export const DUP_THRESH = 3;
 /** RFC 8985 6.2, step 4: recoveries without a D-SACK until the reordering window is as small as it was. */
 export const REO_WND_PERSIST = 16;
+/** Runs that are late but not yet lost at which RACK looks to set its timer; for more of them it is set a little later. */
+export const MAX_LATE_RUNS = 64;
 /** RFC 8985 7.2: the PTO before the first RTT sample, and the least: below it is what event loops and ACKs of pairs take. */
 export const PTO_WITHOUT_RTT: Duration = seconds(1);
 export const MIN_PTO: Duration = milliseconds(10);

@@ -5,7 +5,7 @@
 
 import { after, type Duration, EPOCH, elapsed, type Instant, ZERO } from '../core/time.ts';
 import type { DeliverySink, Run } from './flight.ts';
-import { DUP_THRESH, REO_WND_PERSIST } from './limits.ts';
+import { DUP_THRESH, MAX_LATE_RUNS, REO_WND_PERSIST } from './limits.ts';
 import type { Position } from './position.ts';
 import type { Range } from './reassembly.ts';
 import type { Tcb } from './tcb.ts';
@@ -117,14 +117,21 @@ export function detectLossByTime(tcb: Tcb, now: Instant): void {
   let timeout = 0;
   if (rack.rtt !== undefined) {
     const patience = rack.rtt + reorderingWindow(tcb);
-    for (let run = flight.head; run !== undefined; run = run.next) {
-      if (run.sacked || run.awaitsRetransmission) continue;
-      if (rack.isAfter(run)) {
-        const remaining = run.sentAt + patience - now;
-        if (remaining <= 0) flight.markLostAgain(run);
-        else timeout = Math.max(timeout, remaining);
-      } else if (!run.resent) {
-        break; // sent once and later: so is all behind it
+    let late = 0;
+    let next: Run | undefined;
+    for (let run = flight.sent.oldest; run !== undefined && run.sentAt <= rack.xmitTs; run = next) {
+      next = run.sentAfter;
+      if (!rack.isAfter(run)) continue; // of the same instant
+      const remaining = run.sentAt + patience - now;
+      if (remaining <= 0) {
+        flight.markLostAgain(run);
+        continue;
+      }
+      timeout = Math.max(timeout, remaining);
+      late += 1;
+      if (late === MAX_LATE_RUNS) {
+        timeout = rack.xmitTs + patience - now; // by then all of them are due
+        break;
       }
     }
   }

@@ -60,14 +60,18 @@ export function markInheritedLost(tcb: Tcb): void {
   let runsAbove = 0;
   let octetsAbove = 0;
   let lostBelow = flight.lostBelow;
-  for (let run = flight.tail; run !== undefined && run.end > flight.lostBelow; run = run.previous) {
+  let run = flight.lastStartingBefore(flight.highestSacked);
+  while (run !== undefined && run.end > flight.lostBelow) {
+    const enough = runsAbove >= DUP_THRESH || octetsAbove > (DUP_THRESH - 1) * snd.mss;
     if (run.sacked) {
       runsAbove += 1;
       octetsAbove += run.length;
-    } else if (run.inherited && (runsAbove >= DUP_THRESH || octetsAbove > (DUP_THRESH - 1) * snd.mss)) {
+    } else if (run.inherited && enough) {
       flight.markLost(run);
       lostBelow = Math.max(lostBelow, run.end);
     }
+    // With evidence enough, our own octets that lie between have nothing to add.
+    run = enough && run.start > flight.inheritedEnd ? flight.lastStartingBefore(flight.inheritedEnd) : run.previous;
   }
   flight.lostBelow = lostBelow;
 }

@@ -2,7 +2,7 @@
 // used by the fuzz targets after each step and by the property tests of the suite. Throws LawBroken.
 
 import { NEVER } from '../../stack/core/time.ts';
-import type { Run } from '../../stack/tcp/flight.ts';
+import type { Flight, Run } from '../../stack/tcp/flight.ts';
 import { MAX_FLIGHT_RUNS, MAX_OUT_OF_ORDER_RANGES, MAX_RTO, MAX_WINDOW_SHIFT } from '../../stack/tcp/limits.ts';
 import { sends } from '../../stack/tcp/state.ts';
 import type { Tcb } from '../../stack/tcp/tcb.ts';
@@ -42,6 +42,7 @@ function checkFlight({ flight, snd, recovery }: Tcb): void {
     law(start === at && end > start, () => `a run [${start}, ${end}) follows ${at}`);
     law(run.previous === before, 'the list of runs is broken backwards');
     law(!run.sacked || run.inPipe === 0, 'SACKed octets in the pipe');
+    law(flight.lastStartingBefore(end) === run, () => `the run [${start}, ${end}) is not found`);
     at = end;
     sum.runs += 1;
     sum.pipe += run.inPipe;
@@ -61,7 +62,28 @@ function checkFlight({ flight, snd, recovery }: Tcb): void {
   law(flight.nextLost() === firstLost, () => `nextLost() misses ${firstLost?.start}`);
   // Each SACK block cuts at most twice beyond the bound; what is sent adds to that as the windows allow.
   law(sum.runs <= 4 * MAX_FLIGHT_RUNS, () => `${sum.runs} runs`);
+  checkSentOrder(flight);
   law(recovery.dupAcks >= 0, () => `${recovery.dupAcks} duplicate ACKs`);
+}
+
+/** Exactly what may be in the network, the oldest first. */
+function checkSentOrder({ sent, head }: Flight): void {
+  let listed = 0;
+  let before: Run | undefined;
+  for (let run = sent.oldest; run !== undefined; run = run.sentAfter) {
+    law(run.isListed && run.sentBefore === before, 'the list of what was sent is broken');
+    law(before === undefined || before.sentAt <= run.sentAt, 'the list of what was sent is out of order');
+    before = run;
+    listed += 1;
+  }
+  for (let run = head; run !== undefined; run = run.next) {
+    law(
+      run.isListed === !(run.sacked || run.awaitsRetransmission),
+      () => `a run at ${run?.start} is in the wrong list`,
+    );
+    if (run.isListed) listed -= 1;
+  }
+  law(listed === 0, 'the list of what was sent holds what is gone');
 }
 
 function checkSendBuffer({ sendBuffer, snd, finQueued, state }: Tcb): void {

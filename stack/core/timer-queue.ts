@@ -11,7 +11,12 @@ export interface Timer {
   /** Sets or moves the deadline. */
   set(at: Instant): void;
   cancel(): void;
+  /** Cancels for good: the queue lets go of the timer at once, where cancel() leaves it until its time has come. */
+  remove(): void;
 }
+
+/** One that is never set: for whoever has timers no more. */
+export const DEAD_TIMER: Timer = Object.freeze({ deadline: NEVER, armed: false, set() {}, cancel() {}, remove() {} });
 
 class QueuedTimer implements Timer {
   deadline: Instant = NEVER;
@@ -40,12 +45,22 @@ class QueuedTimer implements Timer {
   cancel(): void {
     this.deadline = NEVER;
   }
+
+  remove(): void {
+    this.deadline = NEVER;
+    this.#queue.remove(this);
+  }
 }
 
 export class TimerQueue {
   readonly #heap: QueuedTimer[] = [];
   /** Told when the earliest deadline moves nearer, so that a real-time driver can wake up sooner. */
   onEarlier: (() => void) | undefined;
+
+  /** Timers that the queue holds, some of them cancelled. */
+  get size(): number {
+    return this.#heap.length;
+  }
 
   /** A timer that runs `action` once each time its deadline is reached. Not set at first. */
   timer(action: (now: Instant) => void): Timer {
@@ -78,6 +93,16 @@ export class TimerQueue {
     timer.key = timer.deadline;
     this.#siftUp(timer.index, timer);
     if (this.#heap[0] === timer) this.onEarlier?.();
+  }
+
+  remove(timer: QueuedTimer): void {
+    const { index } = timer;
+    if (index < 0) return;
+    timer.index = -1;
+    const last = this.#heap.pop();
+    if (last === undefined || last === timer) return;
+    if (last.key < timer.key) this.#siftUp(index, last);
+    else this.#siftDown(index, last);
   }
 
   /** Brings a timer whose key is its true deadline to the top; drops cancelled ones on the way. */

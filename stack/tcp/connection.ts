@@ -97,6 +97,7 @@ export class TcpConnection implements Connection {
     const bytes = receiveBuffer.view(rcv.read, length);
     rcv.read += bytes.length;
     receiveBuffer.release(rcv.read);
+    if (rcv.fin !== undefined && rcv.read === receiveBuffer.end) receiveBuffer.dispose();
     if (tcb.silence === 'none' && rcv.fin === undefined && windowUpdateDue(tcb)) sendWindowUpdate(tcb, now);
     return bytes;
   }

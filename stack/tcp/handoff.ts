@@ -39,6 +39,7 @@ export function resume(tcb: Tcb, now: Instant): void {
   tcb.silence = 'none';
   if (tcb.state === 'CLOSED') return; // aborted meanwhile
   tcb.timers.start(now, tcb.frozenTimers);
+  if (tcb.state === 'TIME-WAIT') tcb.layer.waits.add(tcb, now);
   // These two speak of octets that this node has not sent.
   tcb.timers.reordering.cancel();
   tcb.timers.tailProbe.cancel();

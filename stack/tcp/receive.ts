@@ -74,6 +74,7 @@ export function takeFin(tcb: Tcb, now: Instant, seg: Segment): void {
   rcv.nxt += 1;
   reassembly.fin = undefined;
   tcb.ackNow = true;
+  if (rcv.read === tcb.receiveBuffer.end) tcb.receiveBuffer.dispose(); // nothing will ever come to it
   raise(tcb, now, EVENT.peerFinished);
   afterFin(tcb, now);
 }

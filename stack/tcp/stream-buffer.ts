@@ -113,7 +113,7 @@ export class StreamBuffer {
 
   /** Gives the memory back: nothing more will be written or read. */
   dispose(): void {
-    this.#slots.fill(undefined);
+    this.#slots.length = 0;
     this.start = this.end;
   }
 

@@ -24,6 +24,7 @@ import { SentCopies } from './sent-copies.ts';
 import { isSynchronized } from './state.ts';
 import { type ChunkPool, StreamBuffer } from './stream-buffer.ts';
 import { TailProbe } from './tail-probe.ts';
+import type { TimeWaits } from './time-wait.ts';
 import { ConnectionTimers, type TimerAges, type TimerKind } from './timers.ts';
 
 /** What a TCB needs of the layer it lives in. */
@@ -35,6 +36,7 @@ export interface TcbLayer {
   readonly counters: Counters;
   readonly chunks: ChunkPool;
   readonly fastOpenServers: FastOpenCache;
+  readonly waits: TimeWaits;
   timerExpired(tcb: Tcb, now: Instant, kind: TimerKind): void;
   /** The TCB has events to tell when the call is over. */
   eventsPending(tcb: Tcb, now: Instant): void;

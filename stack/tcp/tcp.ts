@@ -51,7 +51,7 @@ import { ChunkPool } from './stream-buffer.ts';
 import { SynCookies } from './syn-cookie.ts';
 import { takeSnapshot } from './take-snapshot.ts';
 import { Tcb, type TcbLayer } from './tcb.ts';
-import { close, newIncarnation } from './time-wait.ts';
+import { close, newIncarnation, TimeWaits } from './time-wait.ts';
 import type { TimerKind } from './timers.ts';
 
 export class Tcp implements TcpLayer, UpperLayer, TcbLayer {
@@ -64,6 +64,7 @@ export class Tcp implements TcpLayer, UpperLayer, TcbLayer {
   readonly cookies: SynCookies;
   readonly fastOpenCookies: FastOpenCookies;
   readonly fastOpenServers = new FastOpenCache();
+  readonly waits = new TimeWaits();
   /** Asked before a segment that belongs to no connection is answered with a RST. */
   onUnmatched: ((now: Instant, packet: ReceivedPacket, header: TcpHeader) => 'reset' | 'ignore') | undefined;
   readonly #secret: Uint8Array;
@@ -216,6 +217,7 @@ export class Tcp implements TcpLayer, UpperLayer, TcbLayer {
     if ((tcb.pendingEvents & EVENT.accept) !== 0 && tcb.listener !== undefined) tcb.listener.untaken -= 1;
     tcb.pendingEvents = 0;
     tcb.listener?.release(tcb);
+    this.waits.delete(tcb);
     tcb.state = 'CLOSED'; // not through transition(): it lives on elsewhere
     this.#demux.remove(tcb);
   }
@@ -263,6 +265,7 @@ export class Tcp implements TcpLayer, UpperLayer, TcbLayer {
 
   gone(tcb: Tcb): void {
     tcb.timers.cancelAll();
+    this.waits.delete(tcb);
     this.#demux.remove(tcb);
   }
 

@@ -5,7 +5,7 @@ import { type Seq, seqAdd } from '../wire/seq.ts';
 import { TCP_FLAG, type TcpHeader } from '../wire/tcp.ts';
 import type { ConnectionError } from './api.ts';
 import { EVENT, raise } from './events.ts';
-import { LAST_ACK_LINGER_RTOS } from './limits.ts';
+import { LAST_ACK_LINGER_RTOS, MAX_TIME_WAITS } from './limits.ts';
 import { positionOf, seqAt } from './position.ts';
 import { transition } from './state.ts';
 import type { Tcb } from './tcb.ts';
@@ -13,10 +13,36 @@ import type { Tcb } from './tcb.ts';
 /** Our FIN is acknowledged and the peer's is here: wait 2 MSL for its retransmissions. */
 export function enterTimeWait(tcb: Tcb, now: Instant): void {
   transition(tcb, now, 'TIME-WAIT');
-  tcb.timers.cancelAll();
+  tcb.timers.keepTimeWaitAlone();
   tcb.timers.timeWait.set(after(now, tcb.options.timeWait));
   tcb.sendBuffer.dispose();
+  tcb.layer.waits.add(tcb, now);
   raise(tcb, now, EVENT.closed);
+}
+
+/** The connections in TIME-WAIT. Beyond a number that memory bears the one that has waited longest makes room. */
+export class TimeWaits {
+  /** In the order in which they came. */
+  readonly #tcbs = new Set<Tcb>();
+  readonly #most: number;
+
+  constructor(most = MAX_TIME_WAITS) {
+    this.#most = most;
+  }
+
+  get size(): number {
+    return this.#tcbs.size;
+  }
+
+  add(tcb: Tcb, now: Instant): void {
+    const [oldest] = this.#tcbs;
+    if (this.#tcbs.size >= this.#most && oldest !== undefined) close(oldest, now);
+    this.#tcbs.add(tcb);
+  }
+
+  delete(tcb: Tcb): void {
+    this.#tcbs.delete(tcb);
+  }
 }
 
 /** The connection is over and leaves the table. What has been received can still be read. */
@@ -65,7 +91,8 @@ export function newIncarnation(tcb: Tcb, header: TcpHeader): Seq | undefined {
 
 function isNew(tcb: Tcb, header: TcpHeader): boolean {
   const { timestamp } = header.options;
-  const above = positionOf(tcb.rcv.irs, tcb.rcv.nxt, header.seq) > tcb.rcv.nxt;
+  // Above the last number seen, the FIN's: RCV.NXT itself is.
+  const above = positionOf(tcb.rcv.irs, tcb.rcv.nxt, header.seq) >= tcb.rcv.nxt;
   if (timestamp === undefined) return above;
   if (!tcb.ts.on) return true; // nothing of the old connection has a timestamp
   const newer = (timestamp.value - tcb.ts.recent) | 0;

@@ -2,7 +2,7 @@
 // and set going again, here or on another node.
 
 import { after, type Duration, elapsed, type Instant, NEVER } from '../core/time.ts';
-import type { Timer, TimerQueue } from '../core/timer-queue.ts';
+import { DEAD_TIMER, type Timer, type TimerQueue } from '../core/timer-queue.ts';
 
 export const TIMER_KINDS = [
   'retransmit',
@@ -20,17 +20,17 @@ export type TimerKind = (typeof TIMER_KINDS)[number];
 export type TimerAges = Readonly<Partial<Record<TimerKind, number>>>;
 
 export class ConnectionTimers {
-  readonly retransmit: Timer;
+  retransmit: Timer;
   /** RFC 8985 6.2, step 5: what is late until then is lost. */
-  readonly reordering: Timer;
+  reordering: Timer;
   /** RFC 8985 7.2: PTO. */
-  readonly tailProbe: Timer;
+  tailProbe: Timer;
   /** Zero-window probe, and the override of the sender's silly window avoidance. */
-  readonly probe: Timer;
-  readonly delayedAck: Timer;
-  readonly keepAlive: Timer;
+  probe: Timer;
+  delayedAck: Timer;
+  keepAlive: Timer;
   readonly timeWait: Timer;
-  readonly userTimeout: Timer;
+  userTimeout: Timer;
 
   constructor(queue: TimerQueue, expired: (now: Instant, kind: TimerKind) => void) {
     const timer = (kind: TimerKind): Timer => queue.timer((now) => expired(now, kind));
@@ -44,8 +44,15 @@ export class ConnectionTimers {
     this.userTimeout = timer('userTimeout');
   }
 
+  /** None is set after it, and the queue holds on to none. */
   cancelAll(): void {
-    for (const kind of TIMER_KINDS) this[kind].cancel();
+    for (const kind of TIMER_KINDS) this[kind].remove();
+  }
+
+  /** TIME-WAIT has one timer: the others' memory goes. */
+  keepTimeWaitAlone(): void {
+    this.cancelAll();
+    for (const kind of TIMER_KINDS) if (kind !== 'timeWait') this[kind] = DEAD_TIMER;
   }
 
   /** What is left of each; the timers run on. */

@@ -29,6 +29,7 @@ const steps = fc.array(
     fc.record({ do: fc.constant('set' as const), id: ids, at: instants }),
     fc.record({ do: fc.constant('set' as const), id: ids, at: instants }),
     fc.record({ do: fc.constant('cancel' as const), id: ids }),
+    fc.record({ do: fc.constant('remove' as const), id: ids }),
     fc.record({ do: fc.constant('next' as const) }),
     fc.record({ do: fc.constant('run' as const), at: instants }),
   ),
@@ -36,7 +37,22 @@ const steps = fc.array(
 );
 
 describe('timer queue', () => {
-  test('behaves like a plain list of deadlines, for any sequence of set, cancel, nextDeadline and runDue', () => {
+  test('the last timer takes the place of one that is removed, and rises from there', () => {
+    const queue = new TimerQueue();
+    const ran: number[] = [];
+    const deadlines = [1, 10, 2, 11, 12, 3, 4, 13, 14, 15, 16, 5, 6, 7, 8]; // as they lie in the heap
+    const timers = deadlines.map((deadline) => {
+      const timer = queue.timer(() => ran.push(deadline));
+      timer.set(at(deadline));
+      return timer;
+    });
+    timers[3]?.remove();
+    expect(queue.size).toBe(14);
+    queue.runDue(at(20));
+    expect(ran).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 13, 14, 15, 16]);
+  });
+
+  test('behaves like a plain list of deadlines, for any sequence of set, cancel, remove, nextDeadline and runDue', () => {
     fc.assert(
       fc.property(steps, (sequence) => {
         const queue = new TimerQueue();
@@ -49,6 +65,9 @@ describe('timer queue', () => {
             model.deadlines.set(step.id, step.at);
           } else if (step.do === 'cancel') {
             timers[step.id]?.cancel();
+            model.deadlines.delete(step.id);
+          } else if (step.do === 'remove') {
+            timers[step.id]?.remove();
             model.deadlines.delete(step.id);
           } else if (step.do === 'next') {
             expect(queue.nextDeadline()).toBe(model.next());

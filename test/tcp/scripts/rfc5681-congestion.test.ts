@@ -319,3 +319,40 @@ script(
   -> ACK 2000:4000/1000
   `,
 );
+
+script(
+  'RFC 6582 4: duplicates that our own copies cause after a timeout start no fast retransmit',
+  `
+  established <mss 1000> rtt 100ms win 10000 with congestion newreno
+  write 10000
+  -> ACK 0:9000/1000
+  -> PSH,ACK 9000:10000
+  +300ms -> ACK 0:1000                    # only the first was lost, and all ACKs
+  +100ms <- ACK ack 1000
+  -> ACK 1000:3000/1000
+  <- ACK ack 1000
+  <- ACK ack 1000
+  <- ACK ack 1000
+  <- ACK ack 1000
+  expect cwnd 2000 ssthresh 5000
+  +100ms <- ACK ack 10000
+  told drained
+  `,
+);
+
+script(
+  'RFC 6582 3.2, step 4: a timeout ends a fast recovery',
+  `
+  established <mss 1000> rtt 100ms win 10000 with congestion newreno
+  write 10000
+  -> ACK 0:9000/1000
+  -> PSH,ACK 9000:10000
+  +100ms <- ACK ack 0
+  <- ACK ack 0
+  <- ACK ack 0
+  -> ACK 0:1000
+  expect cwnd 5000
+  +200ms -> ACK 0:1000
+  expect cwnd 1000 ssthresh 2500
+  `,
+);

@@ -157,3 +157,18 @@ script(
   +3s -> PSH,ACK 0:10
   `,
 );
+
+script(
+  'RFC 6298 5.7: the SYN,ACK had to be repeated: likewise',
+  `
+  listen congestion newreno
+  <- SYN <mss 1000>
+  -> SYN,ACK ack 0 <*>
+  +1s -> SYN,ACK seq -1 <*>
+  +100ms <- ACK ack 0
+  expect rto 3s cwnd 1000                 # RFC 5681 3.1
+  write 2000
+  -> ACK 0:1000
+  +3s -> ACK 0:1000
+  `,
+);

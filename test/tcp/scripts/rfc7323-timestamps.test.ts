@@ -258,3 +258,29 @@ script(
   -> ACK <ts * ecr 1001>
   `,
 );
+
+script(
+  'RFC 7323 5.2: our own TSvals wrap: echoes from before are understood behind it',
+  `
+  given clock 2971.9s                     # 155 ms before our TSval is 0
+  established <mss 1000, ts 1> rtt 100ms with congestion newreno
+  write 10
+  -> PSH,ACK 0:10 <ts 100 ecr 1>
+  +300ms -> PSH,ACK 0:10 <ts 400 ecr 1>
+  +40ms <- ACK ack 10 <ts 450 ecr 100>    # the first copy, before the wrap: 340 ms
+  expect srtt 130ms                       # 7/8 of 100 and 1/8 of 340
+  `,
+);
+
+script(
+  'RFC 7323 4.1: an echo of what we never sent is no measurement',
+  `
+  established <mss 1000, ts 1> rtt 100ms with congestion newreno
+  write 10
+  -> PSH,ACK 0:10
+  +300ms -> PSH,ACK 0:10 <ts 400 ecr 1>
+  +40ms <- ACK ack 10 <ts 450 ecr 100000>
+  expect srtt 100ms
+  told drained
+  `,
+);

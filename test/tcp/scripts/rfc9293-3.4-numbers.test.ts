@@ -242,3 +242,63 @@ script(
   read 1200
   `,
 );
+
+script(
+  'RFC 9293 3.4: our own numbers wrap in mid-flight, and a loss lies right there',
+  `
+  given clock 9141.0571s                  # our ISN is 4995 below 2**32
+  established <mss 1000, sackok> rtt 100ms with congestion newreno
+  write 10000
+  -> ACK 0:9000/1000
+  -> PSH,ACK 9000:10000
+  +100ms <- ACK ack 4000 <sack 5000:10000>
+  -> ACK 4000:5000
+  +100ms <- ACK ack 10000
+  told drained
+  shutdown
+  -> FIN,ACK seq 10000
+  `,
+);
+
+script(
+  'RFC 9293 3.10.7.4, first: the window is zero: the ACK of a segment whose text is not taken is, and its RST',
+  `
+  established with receiveBuffer 4096 delayedAck off
+  <- ACK 0:4096
+  -> ACK ack 4096 win 0
+  write 10
+  -> PSH,ACK 0:10
+  told readable
+  <- PSH,ACK 4096:4196 ack 10
+  -> ACK win 0
+  told drained
+  <- RST seq 4096
+  state CLOSED
+  `,
+);
+
+script(
+  'RFC 9293 3.10.7.4, first: an ACK at the right edge of a window that is full of what is under way is taken',
+  `
+  established <mss 1000, sackok> with receiveBuffer 4096
+  write 10
+  -> PSH,ACK 0:10
+  <- ACK seq 4096 ack 10                  # 0:4096 has been sent, and is late or lost
+  told drained
+  `,
+);
+
+script(
+  'RFC 9293 3.10.7.4, seventh: text behind a FIN that still waits for its turn is ignored',
+  `
+  established with delayedAck off
+  <- FIN,ACK 100:200
+  -> ACK ack 0
+  <- ACK 150:300
+  <- ACK 0:100
+  -> ACK ack 201
+  read 200
+  read nothing
+  state CLOSE-WAIT
+  `,
+);

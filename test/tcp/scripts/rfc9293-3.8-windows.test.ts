@@ -458,3 +458,34 @@ script(
   +100ms nothing
   `,
 );
+
+script(
+  'RFC 9293 3.8.6.1: an answer with a window too small for a segment ends the probing; what fits leaves after the override',
+  `
+  established rtt 100ms win 2000
+  write 5000
+  -> ACK 0:2000/1000
+  +100ms <- ACK ack 2000 win 0
+  +250ms -> ACK seq 1999
+  +10ms <- ACK win 300
+  +200ms -> ACK 2000:2300
+  `,
+);
+
+script(
+  'RFC 9293 3.8.6.1: a probe of the peer is answered with the window as it is, again and again',
+  `
+  established with receiveBuffer 4096
+  <- ACK 0:4096
+  -> ACK ack 4096 win 0
+  +1s <- ACK 4096:4097
+  -> ACK win 0
+  +2s <- ACK 4096:4097
+  -> ACK win 0
+  +4s <- ACK 4096:4097
+  -> ACK win 0
+  read 100                                # still not worth a segment
+  +8s <- ACK 4096:4097
+  -> ACK win 0
+  `,
+);

@@ -7,6 +7,7 @@ import { OURS } from '../scripted-peer.ts';
 import { A, App, B, expectOpen, PORT, type TestHost } from '../support.ts';
 import { Exchange, Mismatch } from './exchange.ts';
 import type { AppOptions, Command, Figure, Given, Line } from './notation.ts';
+import { SnapshotJudge } from './snapshot-holds.ts';
 import { firstWrongOctet, streamText } from './stream-text.ts';
 
 export class Runner {
@@ -16,6 +17,7 @@ export class Runner {
   /** Events that the script has asked for. */
   #told = 0;
   #listener: Listener | undefined;
+  readonly #judge = new SnapshotJudge();
 
   constructor(given: Given) {
     this.exchange = new Exchange(given);
@@ -26,12 +28,19 @@ export class Runner {
     const { command, wait } = line;
     if (command.kind === 'out') {
       this.exchange.expect(command.segment, wait, line.tolerance);
-      return;
+    } else {
+      this.exchange.pass(wait);
+      if (command.kind === 'in') this.exchange.send(command.segment);
+      else this.#do(command);
+      this.exchange.peer.world.run(this.#now); // events are told
     }
-    this.exchange.pass(wait);
-    if (command.kind === 'in') this.exchange.send(command.segment);
-    else this.#do(command);
-    this.exchange.peer.world.run(this.#now); // events are told
+  }
+
+  /** A connection can be given away whatever state it is in. */
+  mayBeGivenAway(): void {
+    const connection = this.#find();
+    const wrong = connection && this.#judge.judge(connection, this.#now);
+    if (wrong !== undefined) throw new Mismatch(`the connection could not be given away here: ${wrong}`);
   }
 
   get #now(): Parameters<Connection['shutdown']>[0] {

@@ -11,8 +11,11 @@ export function script(name: string, text: string): void {
   test(`script: ${name}`, () => runScript(text));
 }
 
-/** Throws where the script and the TCP under test do not agree, and where the script makes no sense. */
-export function runScript(text: string): void {
+/**
+ * Throws where the script and the TCP under test do not agree, and where the script makes no sense. `handoff`: where
+ * the connection has to be fit for one, after each line or at the end.
+ */
+export function runScript(text: string, handoff: 'each line' | 'end' = 'each line'): void {
   let lines: Line[];
   try {
     lines = parseScript(text);
@@ -25,10 +28,10 @@ export function runScript(text: string): void {
     Object.assign(given, first.given);
     lines.shift();
   }
-  runLines(text, lines, given);
+  runLines(text, lines, given, handoff);
 }
 
-function runLines(text: string, lines: readonly Line[], given: Given): void {
+function runLines(text: string, lines: readonly Line[], given: Given, handoff: 'each line' | 'end'): void {
   const runner = new Runner(given);
   let at = lines[0]?.number ?? 0;
   let expanded = '';
@@ -37,9 +40,11 @@ function runLines(text: string, lines: readonly Line[], given: Given): void {
       at = line.number;
       expanded = line.text;
       runner.run(line);
+      if (handoff === 'each line') runner.mayBeGivenAway();
     }
     expanded = 'the end';
     runner.exchange.nothingPending();
+    runner.mayBeGivenAway();
   } catch (error) {
     const reason = error instanceof Mismatch ? error.message : `${(error as Error).stack}`;
     throw new Error(report(text, at, `${expanded}\n  ${reason}`, runner.exchange.log));

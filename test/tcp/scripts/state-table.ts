@@ -150,7 +150,7 @@ export function event(name: string, lines: string, rows: string): void {
         seen.add(state);
         if (answer === 'n/a') continue;
         const cell = { lines, answer, taking: Number(taking), next, told };
-        test(`state ${state}: ${row.slice(row.indexOf(': ') + 2)}`, () => runScript(cellScript(state, cell)));
+        test(`state ${state}: ${row.slice(row.indexOf(': ') + 2)}`, () => runScript(cellScript(state, cell), 'end'));
       }
     }
     test('every state has its answer', () => {

@@ -17,6 +17,8 @@ import { MobileNode, type MobileNodeConfig } from './mobility/mobile-node.ts';
 import { MobilityDispatch } from './mobility/mobility-dispatch.ts';
 import type { TcpObserver } from './tcp/api.ts';
 import { connectSocket, type Socket, type SocketConnectOptions } from './tcp/socket.ts';
+import type { Lookup, SocketHome } from './tcp/socket-connect.ts';
+import { createNet, type Net } from './tcp/socket-net.ts';
 import {
   listenSockets,
   Server,
@@ -32,6 +34,8 @@ export interface HostOptions {
   readonly random: Random;
   /** What sockets tell the time by: listen() and connect() need it. The clock that the timers run on. */
   readonly clock?: Clock;
+  /** How sockets turn names into addresses: dns.lookup() of node:dns, or what has its form. Default: not at all. */
+  readonly lookup?: Lookup;
   /** Key of ISNs, ports and timestamp offsets (RFC 6528, 6056, 7323); the members of a group share it. */
   readonly secret: Uint8Array;
   /** A router: forwards what is not for it. Default false. */
@@ -68,7 +72,8 @@ export class Host {
   readonly random: Random;
   readonly ipv6: Ipv6;
   readonly tcp: Tcp;
-  readonly #clock: Clock | undefined;
+  readonly #sockets: SocketHome | undefined;
+  #net: Net | undefined;
   readonly #environment: MobilityEnvironment;
   #dispatch: MobilityDispatch | undefined;
 
@@ -77,7 +82,6 @@ export class Host {
     const optional = { ...(trace && { trace }), ...(options.counters && { counters: options.counters }) };
     this.timers = timers;
     this.random = random;
-    this.#clock = options.clock;
     this.ipv6 = new Ipv6({ timers, random, forwarding: options.forwarding === true, ...optional });
     this.tcp = new Tcp({
       ipv6: this.ipv6,
@@ -88,6 +92,7 @@ export class Host {
       ...(trace && { trace }),
       ...(observer && { observer }),
     });
+    this.#sockets = options.clock && { tcp: this.tcp, clock: options.clock, lookup: options.lookup };
     this.#environment = { ipv6: this.ipv6, timers, random, ...(ntpTime && { ntpTime }), ...(trace && { trace }) };
   }
 
@@ -103,23 +108,24 @@ export class Host {
    */
   listen(options: HostListenOptions, onSocket?: SocketListener): Server {
     const { address, ...rest } = options;
-    return listenSockets(
-      this.tcp,
-      this.#clockForSockets(),
-      address === undefined ? rest : { ...rest, host: address },
-      onSocket,
-    );
+    return listenSockets(this.#homeOfSockets(), { ...rest, host: address }, onSocket);
   }
 
   /** A server that does not listen yet, as net.createServer(). */
   createServer(options: ServerOptions = {}, onSocket?: SocketListener): Server {
-    return new Server(this.tcp, this.#clockForSockets(), options, onSocket);
+    return new Server(this.#homeOfSockets(), options, onSocket);
   }
 
-  /** A socket, as net.connect(): 'connect' or 'error' follows. Addresses only, names are not looked up. */
+  /** A socket, as net.connect(): 'connect' or 'error' follows. Addresses only, unless the host has a `lookup`. */
   connect(options: HostConnectOptions): Socket {
     const { address, ...rest } = options;
-    return connectSocket(this.tcp, this.#clockForSockets(), { ...rest, host: address });
+    return connectSocket(this.#homeOfSockets(), { ...rest, host: address });
+  }
+
+  /** The module node:net, as it were, on this host: for programs that are given their `net`, and for http.Agent or ws. */
+  get net(): Net {
+    this.#net ??= createNet(this.#homeOfSockets());
+    return this.#net;
   }
 
   /** Makes this host a correspondent node (RFC 6275 9): it keeps bindings of mobile peers. */
@@ -137,9 +143,9 @@ export class Host {
     return new HomeAgent(this.#environment, this.#mobility(), config);
   }
 
-  #clockForSockets(): Clock {
-    if (this.#clock === undefined) throw new Error('a host without a clock has no sockets: give it one');
-    return this.#clock;
+  #homeOfSockets(): SocketHome {
+    if (this.#sockets === undefined) throw new Error('a host without a clock has no sockets: give it one');
+    return this.#sockets;
   }
 
   #mobility(): MobilityDispatch {

@@ -28,7 +28,9 @@ export type { AppState, HandoffApp, Refusal } from './server/app-contract.ts';
 export { type HandoffReport, Member, type MemberOptions, type MemberPeer } from './server/member.ts';
 export type { ConnectionInfo, TcpObserver, TcpOptions, TcpState } from './tcp/api.ts';
 export { Socket, type SocketAddress } from './tcp/socket.ts';
+export type { Lookup } from './tcp/socket-connect.ts';
 export type { SocketError, SocketErrorCode } from './tcp/socket-error.ts';
+export type { Net } from './tcp/socket-net.ts';
 export { type RestoreSocket, Server } from './tcp/socket-server.ts';
 // --- addresses -----------------------------------------------------------------------------------------------
 export { Address, address, Prefix, prefix } from './wire/address.ts';

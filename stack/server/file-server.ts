@@ -2,9 +2,8 @@
 // connections move between members in the middle of a response (DESIGN.md section 7, "App contract"): the
 // other member opens its own copy of the file, makes sure that it is the same, and goes on at the next octet.
 
-import type { Clock } from '../core/time.ts';
-import type { TcpLayer } from '../tcp/api.ts';
 import type { Socket } from '../tcp/socket.ts';
+import type { SocketHome } from '../tcp/socket-connect.ts';
 import { Server } from '../tcp/socket-server.ts';
 import { type Answered, FILE_CHUNK, FileSession, type Response, reopen, type SessionOptions } from './file-session.ts';
 import { fileStateOf } from './file-state.ts';
@@ -34,10 +33,10 @@ export class FileServer {
   }
 
   /** The app for a port: call listen() on it, or give it to a member's serve(). */
-  server(tcp: TcpLayer, clock: Clock): Server {
+  server(home: SocketHome): Server {
     const restore = (socket: Socket, state: unknown) => this.restore(socket, state);
     // Half open: a client may end its side behind the last request and still wait for the response.
-    return new Server(tcp, clock, { allowHalfOpen: true, noDelay: true, restore }, (socket) => this.serve(socket));
+    return new Server(home, { allowHalfOpen: true, noDelay: true, restore }, (socket) => this.serve(socket));
   }
 
   /** A new connection. */

@@ -6,8 +6,10 @@ import type { ConnectionError, OpenError } from './api.ts';
 
 const ERRNO = {
   EPIPE: 32,
+  EAFNOSUPPORT: 97,
   EADDRINUSE: 98,
   EADDRNOTAVAIL: 99,
+  ENETUNREACH: 101,
   ECONNABORTED: 103,
   ECONNRESET: 104,
   ETIMEDOUT: 110,
@@ -28,7 +30,7 @@ const CODE_OF_CONNECTION_ERROR: Readonly<Record<ConnectionError, SocketErrorCode
 const CODE_OF_OPEN_ERROR: Readonly<Record<OpenError, SocketErrorCode>> = {
   'address-in-use': 'EADDRINUSE',
   'address-not-available': 'EADDRNOTAVAIL',
-  'no-route': 'EHOSTUNREACH',
+  'no-route': 'ENETUNREACH',
 };
 
 /** What Node calls a system error. */
@@ -38,17 +40,23 @@ export interface SocketError extends Error {
   readonly syscall: string;
   readonly address?: string;
   readonly port?: number;
+  readonly localAddress?: string;
+  readonly localPort?: number;
 }
 
 export interface ErrorPlace {
   readonly address: string;
   readonly port?: number;
+  /** Told where the application has chosen both. */
+  readonly localAddress?: string;
+  readonly localPort?: number;
 }
 
 /** `connect ECONNREFUSED 2001:db8::1:80`: the place is named for connect, bind and listen only, as libuv does. */
 export function socketError(code: SocketErrorCode, syscall: string, place?: ErrorPlace): SocketError {
   const port = place?.port === undefined ? '' : `:${place.port}`;
-  const where = place === undefined ? '' : ` ${place.address}${port}`;
+  const from = place?.localPort === undefined ? '' : ` - Local (${place.localAddress}:${place.localPort})`;
+  const where = place === undefined ? '' : ` ${place.address}${port}${from}`;
   const why = syscall === 'listen' ? LISTEN_TEXT[code] : undefined;
   const error = new Error(`${syscall} ${code}${why === undefined ? '' : `: ${why}`}${where}`);
   return Object.assign(error, { code, errno: -ERRNO[code], syscall, ...place });
@@ -58,11 +66,12 @@ export function socketError(code: SocketErrorCode, syscall: string, place?: Erro
 const LISTEN_TEXT: Partial<Record<SocketErrorCode, string>> = {
   EADDRINUSE: 'address already in use',
   EADDRNOTAVAIL: 'address not available',
+  EAFNOSUPPORT: 'address family not supported',
 };
 
 /** An established connection that ended badly: seen while reading. One that never was: seen by connect. */
-export const connectionError = (error: ConnectionError, connecting: ErrorPlace | undefined): SocketError =>
-  socketError(CODE_OF_CONNECTION_ERROR[error], connecting === undefined ? 'read' : 'connect', connecting);
+export const connectionError = (error: ConnectionError, syscall: 'connect' | 'read', place?: ErrorPlace): SocketError =>
+  socketError(CODE_OF_CONNECTION_ERROR[error], syscall, place);
 
 export const openError = (error: OpenError, syscall: 'connect' | 'bind' | 'listen', place: ErrorPlace): SocketError =>
   socketError(CODE_OF_OPEN_ERROR[error], syscall, place);
@@ -71,28 +80,17 @@ export const openError = (error: OpenError, syscall: 'connect' | 'bind' | 'liste
 export const codedError = <T extends object>(message: string, code: string, more?: T): Error & { code: string } & T =>
   Object.assign(new Error(message), { code }, more) as Error & { code: string } & T;
 
+/** A name where only addresses are known. */
+export const notAnAddress = (host: unknown): Error =>
+  codedError(`getaddrinfo ENOTFOUND ${host}`, 'ENOTFOUND', {
+    errno: -3008, // UV_EAI_NONAME's place in Node: its own number, no errno of the system
+    syscall: 'getaddrinfo',
+    hostname: String(host),
+  });
+
+/** What a write gets, and resetAndDestroy(), on a socket that has no connection. */
+export const socketClosed = (): Error => codedError('Socket is closed', 'ERR_SOCKET_CLOSED');
+
 /** What a write gets that waited for a connection which never was. */
 export const closedBeforeConnection = (): Error =>
   codedError('Socket closed before the connection was established', 'ERR_SOCKET_CLOSED_BEFORE_CONNECTION');
-
-/** A port from an application: 0 to 65535, as a number or its text. Throws what net throws. */
-export function checkedPort(port: unknown): number {
-  const number = typeof port === 'string' && port.trim() !== '' ? Number(port) : port;
-  if (typeof number === 'number' && Number.isInteger(number) && number >= 0 && number <= 0xffff) return number;
-  const message = `Port should be >= 0 and < 65536. Received ${String(port)}.`;
-  throw Object.assign(new RangeError(message), { code: 'ERR_SOCKET_BAD_PORT' });
-}
-
-/** What setTimeout() takes at most, as Node's timers. */
-const MAX_TIMEOUT_MS = 2 ** 31 - 1;
-
-/** A time from an application, in milliseconds. Throws what net throws. */
-export function checkedTimeout(timeout: unknown): number {
-  if (typeof timeout !== 'number') {
-    const message = `The "msecs" argument must be of type number. Received ${typeof timeout}`;
-    throw Object.assign(new TypeError(message), { code: 'ERR_INVALID_ARG_TYPE' });
-  }
-  if (timeout >= 0 && Number.isFinite(timeout)) return Math.min(timeout, MAX_TIMEOUT_MS);
-  const message = `The value of "msecs" is out of range. It must be a non-negative finite number. Received ${timeout}`;
-  throw Object.assign(new RangeError(message), { code: 'ERR_OUT_OF_RANGE' });
-}

@@ -5,11 +5,13 @@
 // The last part holds a stream still, tells what has to travel and goes on with it on another node
 // (DESIGN.md section 7, "App contract"). The fields and methods of net.Socket are in socket.ts.
 
+import { AsyncResource } from 'node:async_hooks';
 import { Duplex } from 'node:stream';
 import type { Clock } from '../core/time.ts';
 import type { Connection, ConnectionError, TcpState } from './api.ts';
 import { type Carried, ReadTail, type SocketState, stateInTime, waitingWrites } from './socket-carried.ts';
-import { closedBeforeConnection, codedError, connectionError, socketError } from './socket-error.ts';
+import { closedBeforeConnection, codedError, connectionError, socketClosed, socketError } from './socket-error.ts';
+import { type OnRead, UserBuffer } from './socket-onread.ts';
 import { leaveOrphan } from './socket-orphan.ts';
 import { type Done, Outbox } from './socket-outbox.ts';
 import { soon } from './socket-turn.ts';
@@ -24,28 +26,36 @@ const PEER_FINISHED: ReadonlySet<TcpState> = new Set(['CLOSE-WAIT', 'CLOSING', '
 
 export interface StreamOptions {
   /** Keep the writable side open when the peer has finished. Default false: end() is called by itself. */
-  readonly allowHalfOpen?: boolean;
+  readonly allowHalfOpen?: boolean | undefined;
   /** Octets the stream buffers each way on top of TCP. Default: Node's. */
-  readonly highWaterMark?: number;
+  readonly highWaterMark?: number | undefined;
+  readonly readableHighWaterMark?: number | undefined;
+  readonly writableHighWaterMark?: number | undefined;
+  /** Octets go to this callback; there is no 'data'. */
+  readonly onread?: OnRead | undefined;
   /** Do not read before resume() or a 'data' listener asks for it. */
   readonly pauseOnCreate?: boolean;
   /** The connection comes from another node with this; held until resumeHandoff(). */
   readonly carried?: Carried;
-  /** We have just opened it: 'connect' or an error follows, even where the peer has answered already. */
-  readonly connecting?: boolean;
-  /** What is written goes to TCP before there is a connection: a Fast Open puts it into the SYN. */
-  readonly fastOpen?: boolean;
 }
 
 type WriteCallback = (error: Error | null | undefined) => void;
 
 export class ConnectionStream extends Duplex {
   protected readonly clock: Clock;
-  /** Undefined where it could not be opened. */
-  protected readonly connection: Connection | undefined;
+  /** Undefined before it is opened, and where it could not be. */
+  protected connection: Connection | undefined;
   protected resetOnDestroy = false;
-  #connecting: boolean;
-  readonly #writesEarly: boolean;
+  #connecting = false;
+  /** What is written goes to TCP before there is a connection: a Fast Open puts it into the SYN. */
+  #writesEarly = false;
+
+  /** What net's handle is for async_hooks: an AsyncLocalStorage has the same store in all events of a socket. */
+  readonly #context = new AsyncResource('HomeportSocket');
+  readonly #look = (): void => {
+    this.#scheduled = false;
+    this.#context.runInAsyncScope(this.#settle, this);
+  };
 
   // What the core has told and the next tick handles.
   #scheduled = false;
@@ -56,7 +66,8 @@ export class ConnectionStream extends Duplex {
   #wantsData = false;
   #pulling = false;
   #endPushed = false;
-  readonly #tail = new ReadTail();
+  #tail = new ReadTail();
+  readonly #userBuffer: UserBuffer | undefined;
 
   readonly #outbox = new Outbox();
   #final: Done | undefined;
@@ -65,24 +76,61 @@ export class ConnectionStream extends Duplex {
   #withdrawn = 0;
   #moving: 'no' | 'held' | 'gone' = 'no';
 
-  constructor(clock: Clock, connection: Connection | undefined, options: StreamOptions = {}) {
+  /** With a connection from elsewhere; without one it is a socket that has yet to connect. */
+  constructor(clock: Clock, options: StreamOptions, connection?: Connection) {
+    const { highWaterMark, readableHighWaterMark, writableHighWaterMark } = options;
     super({
       allowHalfOpen: options.allowHalfOpen ?? false,
       emitClose: false, // 'close' comes with an argument here, as net.Socket has it
-      ...(options.highWaterMark === undefined ? {} : { highWaterMark: options.highWaterMark }),
+      ...(highWaterMark === undefined ? {} : { highWaterMark }),
+      ...(readableHighWaterMark === undefined ? {} : { readableHighWaterMark }),
+      ...(writableHighWaterMark === undefined ? {} : { writableHighWaterMark }),
     });
     this.clock = clock;
-    this.connection = connection;
-    this.#connecting = connection === undefined || options.connecting === true || connection.state === 'SYN-SENT';
-    this.#writesEarly = options.fastOpen === true;
-    if (connection !== undefined) this.#attach(connection);
+    this.#userBuffer = options.onread && new UserBuffer(options.onread);
+    if (connection !== undefined) this.attach(connection);
   }
 
   /** To be called at the end of construction: takes over what was carried, or begins to read. */
   protected begin(options: StreamOptions): void {
     if (options.carried !== undefined) this.#restore(options.carried);
     else if (options.pauseOnCreate === true) this.pause();
-    else if (!this.#connecting) this.read(0);
+    else if (this.connection !== undefined) this.read(0);
+  }
+
+  /** A connection is to be opened: for the first time, or anew after the end of the last. */
+  protected beginConnecting(fastOpen: boolean): void {
+    if (this.destroyed) this.#beginAnew();
+    this.#connecting = true;
+    this.#writesEarly = fastOpen;
+  }
+
+  /** What is told from here on comes from this connection. */
+  protected attach(connection: Connection): void {
+    this.connection = connection;
+    this.#peerFinished = PEER_FINISHED.has(connection.state);
+    connection.events = {
+      connected: () => {
+        this.#connected = this.#connecting;
+        this.#schedule();
+      },
+      readable: () => this.#schedule(),
+      writable: () => this.#schedule(),
+      peerFinished: () => {
+        this.#peerFinished = true;
+        this.#schedule();
+      },
+      closed: (_now, error) => {
+        this.#closed = { error };
+        this.#schedule();
+      },
+    };
+    if (this.#writesEarly) this.#flush();
+  }
+
+  /** The connection could not be made. */
+  protected connectFailed(error: ConnectionError): void {
+    this.destroy(connectionError(error, 'connect'));
   }
 
   get connecting(): boolean {
@@ -106,7 +154,18 @@ export class ConnectionStream extends Duplex {
 
   /** Gives nothing while a handoff holds the stream, in flowing mode too: without it there is no 'data' event. */
   override read(size?: number): unknown {
+    if (this.#userBuffer !== undefined) this.#readOn();
     return this.#moving === 'no' ? super.read(size) : null;
+  }
+
+  override resume(): this {
+    if (this.#userBuffer !== undefined) this.#readOn();
+    return super.resume();
+  }
+
+  override pause(): this {
+    if (this.#userBuffer !== undefined) this.#wantsData = false;
+    return super.pause();
   }
 
   /** As net.Socket: a write after the peer has finished, and end() was implied, is EPIPE. */
@@ -129,14 +188,14 @@ export class ConnectionStream extends Duplex {
   }
 
   override _write(chunk: Uint8Array, _encoding: BufferEncoding, done: Done): void {
+    if (this.connection === undefined && !this.#connecting) return done(socketClosed());
     this.#outbox.add(chunk, done);
     this.#flush();
   }
 
   /** What was corked, or has queued up, goes to TCP as one write. */
   override _writev(chunks: readonly { readonly chunk: Uint8Array }[], done: Done): void {
-    this.#outbox.add(Buffer.concat(chunks.map(({ chunk }) => chunk)), done);
-    this.#flush();
+    this._write(Buffer.concat(chunks.map(({ chunk }) => chunk)), 'utf8', done);
   }
 
   override _final(done: Done): void {
@@ -154,33 +213,10 @@ export class ConnectionStream extends Duplex {
 
   // --- between stream and core ----------------------------------------------------------------------------
 
-  #attach(connection: Connection): void {
-    this.#peerFinished = PEER_FINISHED.has(connection.state);
-    connection.events = {
-      connected: () => {
-        this.#connected = this.#connecting;
-        this.#schedule();
-      },
-      readable: () => this.#schedule(),
-      writable: () => this.#schedule(),
-      peerFinished: () => {
-        this.#peerFinished = true;
-        this.#schedule();
-      },
-      closed: (_now, error) => {
-        this.#closed = { error };
-        this.#schedule();
-      },
-    };
-  }
-
   #schedule(): void {
     if (this.#scheduled) return;
     this.#scheduled = true;
-    soon(() => {
-      this.#scheduled = false;
-      this.#settle();
-    });
+    soon(this.#look);
   }
 
   /** Brings the stream up to date with whatever the core has told. */
@@ -218,9 +254,8 @@ export class ConnectionStream extends Duplex {
       this.destroy(socketError('EPIPE', 'write'));
       return;
     }
-    const remote = this.connection?.remote;
-    const place = remote && this.#connecting ? { address: remote.address.toString(), port: remote.port } : undefined;
-    this.destroy(connectionError(error, place));
+    if (this.#connecting) this.connectFailed(error);
+    else this.destroy(connectionError(error, 'read'));
   }
 
   /** Moves octets from TCP's receive buffer into the stream for as long as the stream wants them. */
@@ -229,11 +264,11 @@ export class ConnectionStream extends Duplex {
     if (connection === undefined || this.#connecting || this.#pulling) return; // no 'data' before 'connect'
     this.#pulling = true;
     while (this.#wantsData && this.#moving === 'no' && !this.destroyed) {
-      const chunk = connection.read(this.clock.now(), READ_CHUNK);
+      const chunk = connection.read(this.clock.now(), this.#userBuffer?.size ?? READ_CHUNK);
       if (chunk === undefined) break;
       this.onActivity();
       // Pushing may ask for more from inside: what it leaves behind counts only when it says no.
-      if (!this.#pushData(chunk)) this.#wantsData = false;
+      if (!(this.#userBuffer?.take(chunk) ?? this.#pushData(chunk))) this.#wantsData = false;
     }
     this.#pulling = false;
     this.#pullEnd(connection);
@@ -246,6 +281,13 @@ export class ConnectionStream extends Duplex {
     this.#endPushed = true;
     this.push(null);
     if (this.readableLength === 0) this.read(0); // 'end' comes even where nobody reads
+  }
+
+  /** With a buffer of the application's, the stream does not know that there is anything to ask for. */
+  #readOn(): void {
+    if (this.#wantsData) return;
+    this.#wantsData = true;
+    this.#schedule();
   }
 
   #pushData(chunk: Uint8Array): boolean {
@@ -270,6 +312,20 @@ export class ConnectionStream extends Duplex {
     this.#final = undefined;
     connection.shutdown(this.clock.now());
     process.nextTick(done); // as with net.Socket, a write after the end still comes before the 'finish'
+  }
+
+  /** Forgets the last connection, as net.Socket does in connect() after its 'close'. */
+  #beginAnew(): void {
+    undestroy(this);
+    this.connection = undefined;
+    this.resetOnDestroy = false;
+    this.#connected = false;
+    this.#closed = undefined;
+    this.#wantsData = false;
+    this.#endPushed = false;
+    this.#tail = new ReadTail();
+    this.#final = undefined;
+    this.#moving = 'no';
   }
 
   /** The application is through with the connection. */
@@ -359,3 +415,6 @@ export class ConnectionStream extends Duplex {
     this.#settle();
   }
 }
+
+/** Duplex._undestroy(): not in Node's manual, but what net.Socket itself connects again with. */
+const undestroy = (stream: Duplex): void => (stream as Duplex & { _undestroy(): void })._undestroy();

@@ -1,13 +1,25 @@
 // net.Socket over our TCP: the fields, methods, events and error codes that programs written for Node use, so
 // that node:http, node:tls and what is built on them run unchanged. The stream itself is socket-stream.ts.
-// No name lookup (addresses only), and ref() and unref() do nothing: the device keeps the process alive.
+// ref() and unref() do nothing: the device keeps the process alive.
 
 import { addAbortSignal } from 'node:stream';
-import { type Clock, milliseconds, ZERO } from '../core/time.ts';
-import { type Address, address } from '../wire/address.ts';
-import type { Connection, Endpoint, TcpLayer, TcpOptions } from './api.ts';
+import { type Duration, milliseconds, ZERO } from '../core/time.ts';
+import type { Address } from '../wire/address.ts';
+import type { Connection, ConnectionError, Endpoint } from './api.ts';
+import { checkCallback, checkedInitialDelay, checkedTimeout } from './socket-arguments.ts';
 import type { Carried } from './socket-carried.ts';
-import { checkedPort, checkedTimeout, codedError, openError } from './socket-error.ts';
+import {
+  addressFound,
+  addressOf,
+  type ConnectArguments,
+  type ConnectOptions,
+  callbackOf,
+  type Question,
+  type SocketHome,
+  type Target,
+  targetOf,
+} from './socket-connect.ts';
+import { connectionError, type ErrorPlace, openError, socketClosed } from './socket-error.ts';
 import { IdleTimer } from './socket-idle-timer.ts';
 import { ConnectionStream, type StreamOptions } from './socket-stream.ts';
 
@@ -16,28 +28,17 @@ const KEEPALIVE_DEFAULT_MS = 7_200_000;
 
 export interface SocketOptions extends StreamOptions {
   /** Nagle's algorithm off. Default false. */
-  readonly noDelay?: boolean;
+  readonly noDelay?: boolean | undefined;
   /** Default false. */
-  readonly keepAlive?: boolean;
+  readonly keepAlive?: boolean | undefined;
   /** Milliseconds. Default two hours. */
-  readonly keepAliveInitialDelay?: number;
-  readonly signal?: AbortSignal;
+  readonly keepAliveInitialDelay?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
-export interface SocketConnectOptions extends Omit<SocketOptions, 'carried' | 'connecting'> {
-  readonly host: string | Address;
-  readonly port: number;
-  readonly localAddress?: string | Address;
-  readonly localPort?: number;
-  /**
-   * TCP Fast Open (RFC 7413): the first write, if it follows at once, goes along in the SYN to a server that has given
-   * us a cookie before. The server may see it twice, as two connections. Default false.
-   */
-  readonly fastOpen?: boolean;
+export interface SocketConnectOptions extends Omit<SocketOptions, 'carried'>, ConnectOptions {
   /** As setTimeout(), from the start. */
-  readonly timeout?: number;
-  /** What net.Socket has no name for. */
-  readonly tcp?: TcpOptions;
+  readonly timeout?: number | undefined;
 }
 
 /** What address() gives. */
@@ -48,24 +49,53 @@ export interface SocketAddress {
 }
 
 export class Socket extends ConnectionStream {
-  /** Milliseconds of setTimeout(). */
-  timeout = 0;
+  /** Milliseconds of setTimeout(), once it has been called. */
+  timeout: number | undefined;
+  /** Told when the socket is destroyed: its server counts it no longer. */
+  onRelease: (() => void) | undefined;
+  readonly #home: SocketHome;
   readonly #idle = new IdleTimer(() => this.emit('timeout'));
+  #noDelay: boolean;
+  #keepAlive: Duration = ZERO;
+  /** The last connect(); another one, or the end of the socket, takes its place. */
+  #target: Target | undefined;
+  /** Where it has led to, for errors. */
+  #place: ErrorPlace | undefined;
   /** The peer, once the application has asked for it: as with net.Socket it can then be asked after the end too. */
   #peer: Endpoint | undefined;
 
-  /** For connections from elsewhere; programs use connectSocket() or a Server. */
-  constructor(clock: Clock, connection: Connection | undefined, options: SocketOptions = {}) {
-    super(clock, connection, options);
-    if (options.noDelay === true) this.setNoDelay(true);
-    if (options.keepAlive === true) this.setKeepAlive(true, options.keepAliveInitialDelay);
-    if (options.signal !== undefined) addAbortSignal(options.signal, this);
+  /** With a connection from elsewhere; without one it is a socket that has yet to connect(). */
+  constructor(home: SocketHome, options: SocketOptions = {}, connection?: Connection) {
+    super(home.clock, options, connection);
+    const delay = checkedInitialDelay(options.keepAliveInitialDelay);
+    this.#home = home;
+    this.#noDelay = options.noDelay === true;
+    if (this.#noDelay) this.setNoDelay(true);
+    if (options.keepAlive === true) this.setKeepAlive(true, delay);
+    if (options.signal) addAbortSignal(options.signal, this);
     this.begin(options);
   }
 
   /** Continues a connection that came from another node. Nothing is read or written before resumeHandoff(). */
-  static adopt(clock: Clock, connection: Connection, carried: Carried, options: SocketOptions = {}): Socket {
-    return new Socket(clock, connection, { ...options, carried });
+  static adopt(home: SocketHome, connection: Connection, carried: Carried, options: SocketOptions = {}): Socket {
+    return new Socket(home, { ...options, carried }, connection);
+  }
+
+  /**
+   * Opens a connection: 'connect' or 'error' follows. `connect(options, callback?)` or `connect(port, host?, callback?)`.
+   * A socket that has closed may connect again. What is no port at all is thrown, as by net.
+   */
+  connect(...args: ConnectArguments): this {
+    const target = targetOf(args);
+    const callback = callbackOf(args);
+    if (callback !== undefined) this.once('connect', callback);
+    this.beginConnecting(target.fastOpen);
+    this.#target = target;
+    this.#place = undefined;
+    this.#peer = undefined;
+    this.onActivity();
+    this.#findAddress(target);
+    return this;
   }
 
   /** No connection yet, or no more. */
@@ -114,27 +144,30 @@ export class Socket extends ConnectionStream {
     return this.connection?.bytesRead ?? 0;
   }
 
-  get bufferSize(): number {
-    return this.writableLength;
+  get bufferSize(): number | undefined {
+    return this.connecting || this.#open !== undefined ? this.writableLength : undefined;
   }
 
   setNoDelay(noDelay = true): this {
-    this.connection?.setOptions(this.clock.now(), { noDelay });
+    this.#noDelay = Boolean(noDelay);
+    this.connection?.setOptions(this.clock.now(), { noDelay: this.#noDelay });
     return this;
   }
 
   /** `initialDelay` in milliseconds; 0 takes the default. */
   setKeepAlive(enable = false, initialDelay = 0): this {
-    const delay = milliseconds(initialDelay > 0 ? initialDelay : KEEPALIVE_DEFAULT_MS);
-    this.connection?.setOptions(this.clock.now(), { keepAlive: enable ? delay : ZERO });
+    this.#keepAlive = enable ? milliseconds(initialDelay > 0 ? initialDelay : KEEPALIVE_DEFAULT_MS) : ZERO;
+    this.connection?.setOptions(this.clock.now(), { keepAlive: this.#keepAlive });
     return this;
   }
 
   /** 'timeout' after so many milliseconds in which nothing was read or written; 0: never. */
   setTimeout(timeout: number, callback?: () => void): this {
-    this.timeout = checkedTimeout(timeout);
-    this.#idle.set(this.timeout);
+    if (this.destroyed) return this;
+    this.timeout = timeout;
+    this.#idle.set(checkedTimeout(timeout));
     if (callback !== undefined) {
+      checkCallback(callback);
       if (timeout > 0) this.once('timeout', callback);
       else this.off('timeout', callback);
     }
@@ -158,19 +191,74 @@ export class Socket extends ConnectionStream {
 
   /** Ends with RST instead of FIN; where the connection is not there yet, as soon as it is. */
   resetAndDestroy(): this {
-    if (this.connection === undefined) return this.destroy(codedError('Socket is closed', 'ERR_SOCKET_CLOSED'));
     if (this.connecting) return this.once('connect', () => this.resetAndDestroy());
+    if (this.connection === undefined) return this.destroy(socketClosed());
     this.resetOnDestroy = true;
     return this.destroy();
   }
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
     this.#idle.stop();
+    this.#target = undefined;
+    this.onRelease?.(); // first, as with net: a server that waits for its last socket closes before the socket does
     super._destroy(error, done);
   }
 
   protected override onActivity(): void {
     this.#idle.refresh();
+  }
+
+  protected override connectFailed(error: ConnectionError): void {
+    const failure = connectionError(error, 'connect', this.#place);
+    this.emit('connectionAttemptFailed', this.#place?.address, this.#place?.port, 6, failure);
+    this.destroy(failure);
+  }
+
+  // --- connecting -----------------------------------------------------------------------------------------
+
+  /** One tick later at the earliest, as with net.Socket: whoever called connect() may listen first. */
+  #findAddress(target: Target): void {
+    const question: Question = { ...target, syscall: 'connect' };
+    const found = addressOf(question, this.#home);
+    const proceed = (address: Address | Error): void => {
+      if (this.#target !== target) return;
+      if (address instanceof Error) this.destroy(address);
+      else this.#openTo(address, target);
+    };
+    if (typeof found !== 'function') {
+      process.nextTick(proceed, found);
+      return;
+    }
+    const host = String(target.host);
+    found(host, { family: 6, hints: target.hints, all: false }, (error, address, family) => {
+      this.emit('lookup', error, address, family, host);
+      process.nextTick(proceed, addressFound(question, error, address, family));
+    });
+  }
+
+  #openTo(address: Address, { port, local, localPort, fastOpen, tcp }: Target): void {
+    const connection = this.#home.tcp.connect(this.clock.now(), {
+      keepAlive: this.#keepAlive,
+      ...tcp,
+      ...(this.#noDelay ? { noDelay: true } : {}),
+      ...(localPort === 0 ? {} : { localPort }),
+      ...(local && { localAddress: local }),
+      fastOpen,
+      remote: { address, port },
+    });
+    if (connection === 'address-not-available' && local !== undefined) {
+      const place = { address: local.toString(), ...(localPort === 0 ? {} : { port: localPort }) };
+      this.destroy(openError(connection, 'bind', place));
+      return;
+    }
+    this.#place = {
+      address: address.toString(),
+      port,
+      ...(local && localPort > 0 ? { localAddress: local.toString(), localPort } : {}),
+    };
+    if (typeof connection !== 'string') this.attach(connection);
+    this.emit('connectionAttempt', this.#place.address, port, 6);
+    if (typeof connection === 'string') this.destroy(openError(connection, 'connect', this.#place));
   }
 
   get #remote(): Endpoint | undefined {
@@ -184,51 +272,11 @@ export class Socket extends ConnectionStream {
   }
 }
 
-/** Opens a connection: 'connect' or 'error' follow. As with net.connect() only what is no port at all is thrown. */
-export function connectSocket(tcp: TcpLayer, clock: Clock, options: SocketConnectOptions): Socket {
-  const port = checkedPort(options.port);
-  const remote = literal(options.host);
-  const local = options.localAddress === undefined ? undefined : literal(options.localAddress);
-  if (remote === undefined || (local === undefined && options.localAddress !== undefined)) {
-    return failedSocket(clock, notAnAddress(remote === undefined ? options.host : options.localAddress), options);
-  }
-  const connection = tcp.connect(clock.now(), {
-    ...options.tcp,
-    ...(options.noDelay === undefined ? {} : { noDelay: options.noDelay }),
-    ...(options.localPort === undefined ? {} : { localPort: options.localPort }),
-    ...(local === undefined ? {} : { localAddress: local }),
-    fastOpen: options.fastOpen === true,
-    remote: { address: remote, port },
-  });
-  if (connection === 'address-not-available' && local !== undefined) {
-    return failedSocket(clock, openError(connection, 'bind', { address: local.toString() }), options);
-  }
-  if (typeof connection === 'string') {
-    return failedSocket(clock, openError(connection, 'connect', { address: remote.toString(), port }), options);
-  }
-  const socket = new Socket(clock, connection, { ...options, connecting: true });
-  if (options.timeout !== undefined) socket.setTimeout(options.timeout);
-  return socket;
+/** A socket that connects, called as net.connect(): 'connect' or 'error' follows. */
+export function connectSocket(home: SocketHome, ...args: ConnectArguments<SocketConnectOptions>): Socket {
+  const [first] = args;
+  const options = typeof first === 'object' && first !== null ? first : undefined;
+  const socket = new Socket(home, options);
+  if (options?.timeout) socket.setTimeout(options.timeout);
+  return socket.connect(...args);
 }
-
-function failedSocket(clock: Clock, error: Error, options: SocketOptions): Socket {
-  const socket = new Socket(clock, undefined, options);
-  process.nextTick(() => socket.destroy(error));
-  return socket;
-}
-
-/** An address from its text; undefined for anything else. */
-export function literal(host: string | Address): Address | undefined {
-  if (typeof host !== 'string') return host;
-  try {
-    return address(host.replace(/^\[(.*)\]$/, '$1'));
-  } catch {
-    return undefined;
-  }
-}
-
-export const notAnAddress = (host: unknown): Error =>
-  codedError(`getaddrinfo ENOTFOUND ${host}: not an IPv6 address, and names are not looked up`, 'ENOTFOUND', {
-    syscall: 'getaddrinfo',
-    hostname: String(host),
-  });

@@ -34,7 +34,7 @@ const SOCKET = /^stack\/tcp\/socket[^/]*\.ts$/;
 const MOBILITY_FACE = /^stack\/mobility\/api\.ts$/;
 const STACK = /^stack\//;
 const NODE = /^node:/;
-const STREAM_FACE = /^node:(stream|events|net)$/;
+const STREAM_FACE = /^node:(async_hooks|events|net|stream)$/;
 
 /** A file belongs to the first layer that matches it. */
 export const LAYERS: readonly Layer[] = [

@@ -24,7 +24,7 @@ afterAll(() => rm(root, { recursive: true }));
 
 async function member(world: World, clock: Clock) {
   const host = world.host(B);
-  const server = (await FileServer.open({ directory: root })).server(host.tcp, clock);
+  const server = (await FileServer.open({ directory: root })).server({ tcp: host.tcp, clock });
   return { host, server };
 }
 
@@ -60,7 +60,7 @@ test.each(wires)('a download moves to the other member and back, on %s', async (
   const second = await member(world, clock);
   const first = await member(world, clock);
   first.server.listen(80);
-  const socket = connectSocket(client.tcp, clock, { host: B, port: 80 });
+  const socket = connectSocket({ tcp: client.tcp, clock }, { host: B, port: 80 });
   const chunks: Buffer[] = [];
   let received = 0;
   socket.on('data', (chunk: Buffer) => {

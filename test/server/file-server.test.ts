@@ -37,8 +37,8 @@ afterAll(() => rm(root, { recursive: true }));
 async function world(node = 'a') {
   const tcp = new FakeTcp();
   const files = await FileServer.open({ directory: join(root, node) });
-  const server = files.server(tcp.layer, CLOCK).listen(80);
-  const dial = () => connectSocket(tcp.layer, CLOCK, { host: SERVER, port: 80, allowHalfOpen: true });
+  const server = files.server(tcp.home).listen(80);
+  const dial = () => connectSocket(tcp.home, { host: SERVER, port: 80, allowHalfOpen: true });
   return { tcp, files, server, dial };
 }
 

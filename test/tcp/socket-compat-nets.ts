@@ -1,12 +1,12 @@
 // Networks with one face for tests that hold our sockets against those of node:net: the kernel's loopback, and two
 // hosts of ours over a pipe, once without delay (the peer answers from inside the call) and once with a
-// millisecond each way. What a test does with a Network is what a program does with node:net.
+// millisecond each way. Each end has its `net`: what a test does with it is what a program does with node:net.
 
 import { once } from 'node:events';
 import * as net from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { afterEach, beforeEach, describe } from 'vitest';
-import { createHost, milliseconds, pipe, TimerQueue } from '../../stack/index.ts';
+import { createHost, milliseconds, type Net, pipe, TimerQueue } from '../../stack/index.ts';
 
 export interface ServeOptions {
   readonly allowHalfOpen?: boolean;
@@ -32,6 +32,9 @@ export interface Network {
   readonly address: string;
   /** Whence clients call. */
   readonly clientAddress: string;
+  /** The module where servers are, and the one whence clients call. */
+  readonly net: Net;
+  readonly clientNet: Net;
   createServer(options?: ServeOptions, onSocket?: (socket: net.Socket) => void): net.Server;
   connect(options: DialOptions): net.Socket;
   close(): void;
@@ -61,6 +64,8 @@ function kernel(): Network {
   return {
     address: '::1',
     clientAddress: '::1',
+    net: { ...net, Stream: net.Socket },
+    clientNet: { ...net, Stream: net.Socket },
     createServer: (options = {}, onSocket) => {
       const server = net.createServer(options).on('connection', track).unref();
       return onSocket === undefined ? server : server.on('connection', onSocket);
@@ -81,12 +86,13 @@ function homeport(delayMs: number): Network {
   return {
     address: SERVER,
     clientAddress: CLIENT,
+    net: host.net,
+    clientNet: client.net,
     createServer: (options, onSocket) => {
-      const server = (host.createServer(options) as unknown as net.Server).on('connection', watch);
+      const server = host.net.createServer(options).on('connection', watch);
       return onSocket === undefined ? server : server.on('connection', onSocket);
     },
-    connect: ({ address = SERVER, ...options }) =>
-      watch(client.connect({ address, ...options }) as unknown as net.Socket),
+    connect: ({ address = SERVER, ...options }) => watch(client.net.connect({ host: address, ...options })),
     close: () => {
       host.close();
       client.close();

@@ -16,6 +16,7 @@ import type {
   TcpOptions,
   TcpState,
 } from '../../stack/tcp/api.ts';
+import type { SocketHome } from '../../stack/tcp/socket-connect.ts';
 import { address } from '../../stack/wire/address.ts';
 
 export const CLIENT = address('2001:db8:c::1');
@@ -175,8 +176,9 @@ export class FakeTcp {
   readonly #listeners = new Map<number, (now: Instant, connection: Connection) => void>();
   #nextPort = 40_000;
 
-  get layer(): TcpLayer {
-    return this as unknown as TcpLayer;
+  /** What sockets belong to. */
+  get home(): SocketHome {
+    return { tcp: this as unknown as TcpLayer, clock: CLOCK };
   }
 
   listen(options: ListenOptions, accept: (now: Instant, connection: Connection) => void): Listener | OpenError {

@@ -15,11 +15,11 @@ test('the second request travels in the SYN, and its answer is there before our 
   const world = new World();
   const clock: Clock = { now: () => world.now };
   const [a, b] = [world.host(A), world.host(B)];
-  const server = new Server(b.tcp, clock).listen({ port: 80, fastOpen: true });
+  const server = new Server({ tcp: b.tcp, clock }).listen({ port: 80, fastOpen: true });
   server.on('connection', (socket: Socket) => socket.on('data', (octets: Buffer) => socket.end(`got ${octets}`)));
   for (const request of ['one', 'two']) {
     const from = world.sent.length;
-    const socket = connectSocket(a.tcp, clock, { host: B, port: 80, fastOpen: true });
+    const socket = connectSocket({ tcp: a.tcp, clock }, { host: B, port: 80, fastOpen: true });
     const order: string[] = [];
     socket.on('connect', () => order.push('connect')).on('data', (octets: Buffer) => order.push(String(octets)));
     socket.write(request);
@@ -45,7 +45,7 @@ test('what is written is lost with a connection that is refused, and the error i
   const clock: Clock = { now: () => world.now };
   const [a] = [world.host(A), world.host(B)];
   a.tcp.fastOpenServers.learn(B, new Uint8Array(8), 1400);
-  const socket = connectSocket(a.tcp, clock, { host: B, port: 80, fastOpen: true });
+  const socket = connectSocket({ tcp: a.tcp, clock }, { host: B, port: 80, fastOpen: true });
   socket.write('hello');
   const error = once(socket, 'error');
   await drive(world, () => socket.destroyed);

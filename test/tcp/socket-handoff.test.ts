@@ -14,9 +14,9 @@ const NOW = CLOCK.now();
 
 async function world(onSocket: (socket: Socket) => void, restore?: RestoreSocket) {
   const tcp = new FakeTcp();
-  const donor = new Server(tcp.layer, CLOCK, {}, onSocket).listen(80);
-  const acceptor = new Server(tcp.layer, CLOCK, restore === undefined ? {} : { restore });
-  const client = connectSocket(tcp.layer, CLOCK, { host: SERVER, port: 80 });
+  const donor = new Server(tcp.home, {}, onSocket).listen(80);
+  const acceptor = new Server(tcp.home, restore === undefined ? {} : { restore });
+  const client = connectSocket(tcp.home, { host: SERVER, port: 80 });
   const [socket] = (await once(donor, 'connection')) as [Socket];
   await settle(2);
   const here = tcp.accepted[0] as FakeConnection;

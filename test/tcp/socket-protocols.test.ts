@@ -9,14 +9,14 @@ import * as tls from 'node:tls';
 import { expect, test } from 'vitest';
 import { connectSocket, type Socket } from '../../stack/tcp/socket.ts';
 import { Server } from '../../stack/tcp/socket-server.ts';
-import { CLOCK, FakeTcp, SERVER } from './socket-fake.ts';
+import { FakeTcp, SERVER } from './socket-fake.ts';
 
 const fixture = (name: string) => readFileSync(new URL(`socket-fixtures/${name}`, import.meta.url));
 
 function listening(onSocket: (socket: Socket) => void): { readonly tcp: FakeTcp; dial(): Socket } {
   const tcp = new FakeTcp();
-  new Server(tcp.layer, CLOCK, {}, onSocket).listen(443);
-  return { tcp, dial: () => connectSocket(tcp.layer, CLOCK, { host: SERVER, port: 443 }) };
+  new Server(tcp.home, {}, onSocket).listen(443);
+  return { tcp, dial: () => connectSocket(tcp.home, { host: SERVER, port: 443 }) };
 }
 
 test('node:http serves and asks over our sockets: an upload echoed, keep-alive over one connection', async () => {
@@ -45,7 +45,7 @@ test('node:http over createConnection: a chunked answer, and the refusal of a se
   const [answer] = (await once(asked, 'response')) as [IncomingMessage];
   expect((await text(answer)).split('\n').length).toBe(101);
   const refused = request({
-    createConnection: () => connectSocket(new FakeTcp().layer, CLOCK, { host: SERVER, port: 1 }),
+    createConnection: () => connectSocket(new FakeTcp().home, { host: SERVER, port: 1 }),
   });
   expect((await new Promise((resolve) => refused.on('error', resolve).end())) as Error).toMatchObject({
     code: 'ECONNREFUSED',

@@ -16,8 +16,8 @@ async function joined(wire: WireOptions = {}, receiveBuffer = 256 * 1024) {
   const world = new World(wire);
   const clock: Clock = { now: () => world.now };
   const [a, b] = [world.host(A), world.host(B)];
-  const server = new Server(b.tcp, clock).listen({ port: 80, tcp: { receiveBuffer } });
-  const dial = () => connectSocket(a.tcp, clock, { host: B, port: 80 });
+  const server = new Server({ tcp: b.tcp, clock }).listen({ port: 80, tcp: { receiveBuffer } });
+  const dial = () => connectSocket({ tcp: a.tcp, clock }, { host: B, port: 80 });
   return { world, clock, server, dial };
 }
 

@@ -13,8 +13,8 @@ const PORT = 80;
 
 async function joined(serverOptions: ServerOptions = {}, clientOptions: Partial<SocketConnectOptions> = {}) {
   const tcp = new FakeTcp();
-  const server = new Server(tcp.layer, CLOCK, serverOptions).listen(PORT);
-  const client = connectSocket(tcp.layer, CLOCK, { host: SERVER, port: PORT, ...clientOptions });
+  const server = new Server(tcp.home, serverOptions).listen(PORT);
+  const client = connectSocket(tcp.home, { host: SERVER, port: PORT, ...clientOptions });
   const [accepted] = (await once(server, 'connection')) as [Socket];
   if (client.connecting) await once(client, 'connect');
   const [clientCore, serverCore] = [tcp.opened[0], tcp.accepted[0]] as [FakeConnection, FakeConnection];
@@ -26,8 +26,8 @@ const failure = async (socket: Socket): Promise<SocketError> => (await once(sock
 describe('connecting', () => {
   test('connect, then ready; addresses and states as net.Socket tells them', async () => {
     const tcp = new FakeTcp();
-    new Server(tcp.layer, CLOCK).listen(PORT);
-    const client = connectSocket(tcp.layer, CLOCK, { host: SERVER, port: PORT, localPort: 5555 });
+    new Server(tcp.home).listen(PORT);
+    const client = connectSocket(tcp.home, { host: SERVER, port: PORT, localPort: 5555 });
     expect(client).toMatchObject({ connecting: true, pending: true, readyState: 'opening', remoteAddress: undefined });
     const order: string[] = [];
     client.on('connect', () => order.push('connect')).on('ready', () => order.push('ready'));
@@ -48,7 +48,7 @@ describe('connecting', () => {
 
   test.each([
     ['nobody listens', 'ECONNREFUSED', -111, () => new FakeTcp()],
-    ['no route', 'EHOSTUNREACH', -113, () => Object.assign(new FakeTcp(), { connectError: 'no-route' })],
+    ['no route', 'ENETUNREACH', -101, () => Object.assign(new FakeTcp(), { connectError: 'no-route' })],
     ['local port taken', 'EADDRINUSE', -98, () => Object.assign(new FakeTcp(), { connectError: 'address-in-use' })],
     [
       'foreign local address',
@@ -57,7 +57,7 @@ describe('connecting', () => {
       () => Object.assign(new FakeTcp(), { connectError: 'address-not-available' }),
     ],
   ])('%s: %s with its errno, syscall, address and port', async (_case, code, errno, make) => {
-    const client = connectSocket((make() as FakeTcp).layer, CLOCK, { host: '2001:db8:5::1', port: PORT });
+    const client = connectSocket((make() as FakeTcp).home, { host: '2001:db8:5::1', port: PORT });
     const hadError = new Promise((resolve) => client.on('close', resolve));
     const error = await failure(client);
     expect(error).toMatchObject({ code, errno, syscall: 'connect', address: '2001:db8:5::1', port: PORT });
@@ -67,7 +67,8 @@ describe('connecting', () => {
 
   test('a connect that times out is ETIMEDOUT of connect, one that times out later of read', async () => {
     const tcp = Object.assign(new FakeTcp(), { silent: true });
-    const client = connectSocket(tcp.layer, CLOCK, { host: SERVER, port: PORT });
+    const client = connectSocket(tcp.home, { host: SERVER, port: PORT });
+    await settle(1);
     tcp.opened[0]?.fail('timed-out');
     expect(await failure(client)).toMatchObject({ code: 'ETIMEDOUT', syscall: 'connect', port: PORT });
     const world = await joined();
@@ -76,14 +77,15 @@ describe('connecting', () => {
   });
 
   test('a name is not looked up: ENOTFOUND as an event', async () => {
-    const error = await failure(connectSocket(new FakeTcp().layer, CLOCK, { host: 'example.org', port: PORT }));
+    const error = await failure(connectSocket(new FakeTcp().home, { host: 'example.org', port: PORT }));
     expect(error).toMatchObject({ code: 'ENOTFOUND', syscall: 'getaddrinfo', hostname: 'example.org' });
   });
 
   test('an aborted signal destroys the socket with AbortError, and the SYN is taken back', async () => {
     const tcp = Object.assign(new FakeTcp(), { silent: true });
     const controller = new AbortController();
-    const client = connectSocket(tcp.layer, CLOCK, { host: SERVER, port: PORT, signal: controller.signal });
+    const client = connectSocket(tcp.home, { host: SERVER, port: PORT, signal: controller.signal });
+    await settle(1);
     controller.abort();
     expect(await failure(client)).toMatchObject({ name: 'AbortError' });
     expect(tcp.opened[0]?.resetSent).toBe(true);
@@ -91,8 +93,8 @@ describe('connecting', () => {
 
   test('what is written before the handshake is done goes out after it', async () => {
     const tcp = new FakeTcp();
-    const server = new Server(tcp.layer, CLOCK).listen(PORT);
-    connectSocket(tcp.layer, CLOCK, { host: SERVER, port: PORT }).end('early');
+    const server = new Server(tcp.home).listen(PORT);
+    connectSocket(tcp.home, { host: SERVER, port: PORT }).end('early');
     const [accepted] = (await once(server, 'connection')) as [Socket];
     expect((await buffer(accepted)).toString()).toBe('early');
   });

@@ -11,7 +11,7 @@ import { connectSocket } from '../../stack/tcp/socket.ts';
 import { Server } from '../../stack/tcp/socket-server.ts';
 import { type DownloadOptions, download } from '../../tools/download.ts';
 import { UserError } from '../../tools/errors.ts';
-import { CLOCK, FakeTcp, SERVER, settle } from '../tcp/socket-fake.ts';
+import { FakeTcp, SERVER, settle } from '../tcp/socket-fake.ts';
 
 const BODY = Buffer.alloc(700_000, 'a file ');
 let directory = '';
@@ -25,8 +25,8 @@ afterAll(() => rm(directory, { recursive: true }));
 function world(answer: RequestListener, more: Partial<DownloadOptions> = {}, port = 80) {
   const tcp = new FakeTcp();
   const web = createServer(answer);
-  new Server(tcp.layer, CLOCK, {}, (socket) => web.emit('connection', socket)).listen(80);
-  const connect = () => connectSocket(tcp.layer, CLOCK, { host: SERVER, port });
+  new Server(tcp.home, {}, (socket) => web.emit('connection', socket)).listen(80);
+  const connect = () => connectSocket(tcp.home, { host: SERVER, port });
   return download({ url: 'http://[2001:db8:5::1]/f', host: '[2001:db8:5::1]', path: '/f', connect, ...more });
 }
 

@@ -72,7 +72,7 @@ async function get(options: GetOptions, output: Output, runtime: NodeRuntime): P
   const result = await download({
     ...{ url, path, output: options.output },
     host: port === 80 ? `[${server}]` : `[${server}]:${port}`,
-    connect: () => connectSocket(host.tcp, clock, { host: server, port }),
+    connect: () => connectSocket({ tcp: host.tcp, clock }, { host: server, port }),
     onProgress: (received, total) => {
       clearTimeout(late);
       progress ??= output.progress('get', total ?? 0);

@@ -87,7 +87,7 @@ class ServerNode {
       mobile: (events) => this.#mobileNode(host, events),
       peers: options.members,
     });
-    this.#member.serve(options.port, files.server(host.tcp, clock));
+    this.#member.serve(options.port, files.server({ tcp: host.tcp, clock }));
   }
 
   start(): void {

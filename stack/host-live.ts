@@ -51,7 +51,7 @@ export class RunningHost extends Host {
  * @example
  * const host = createHost({ device, addresses: ['2001:db8::1'] });
  * const server = http.createServer((request, response) => response.end('hello'));
- * host.listen({ port: 80 }, (socket) => server.emit('connection', socket));
+ * host.serve(server).listen(80);
  */
 export const createHost = (options: CreateHostOptions): RunningHost => new RunningHost(options);
 

@@ -3,6 +3,7 @@
 // whoever runs its timers (tun/timer-driver in real time, the simulator on a virtual clock). Sockets need
 // a clock too, for applications call them at any time; the simulator drives `tcp` without any.
 
+import type * as net from 'node:net';
 import type { Counters } from './core/counters.ts';
 import type { Random } from './core/random.ts';
 import type { Clock, Instant } from './core/time.ts';
@@ -19,6 +20,7 @@ import type { TcpObserver } from './tcp/api.ts';
 import { connectSocket, type Socket, type SocketConnectOptions } from './tcp/socket.ts';
 import type { Lookup, SocketHome } from './tcp/socket-connect.ts';
 import { createNet, type Net } from './tcp/socket-net.ts';
+import { serve } from './tcp/socket-serve.ts';
 import {
   listenSockets,
   Server,
@@ -104,7 +106,7 @@ export class Host {
 
   /**
    * A server, as net.createServer(onSocket).listen(): 'listening' or 'error' follows. What speaks to net.Socket speaks
-   * to its sockets: `host.listen({ port: 80 }, (socket) => httpServer.emit('connection', socket))`.
+   * to its sockets.
    */
   listen(options: HostListenOptions, onSocket?: SocketListener): Server {
     const { address, ...rest } = options;
@@ -126,6 +128,14 @@ export class Host {
   get net(): Net {
     this.#net ??= createNet(this.#homeOfSockets());
     return this.#net;
+  }
+
+  /**
+   * An unmodified server of node:http, https, http2 or tls, made to listen here: its listen(), address() and close() are
+   * this host's. `host.serve(http.createServer(onRequest)).listen(80)`
+   */
+  serve<T extends net.Server>(server: T): T {
+    return serve(this.#homeOfSockets(), server);
   }
 
   /** Makes this host a correspondent node (RFC 6275 9): it keeps bindings of mobile peers. */

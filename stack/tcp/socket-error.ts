@@ -88,6 +88,9 @@ export const notAnAddress = (host: unknown): Error =>
     hostname: String(host),
   });
 
+/** What close() gets on a server that does not listen. */
+export const serverNotRunning = (): Error => codedError('Server is not running.', 'ERR_SERVER_NOT_RUNNING');
+
 /** What a write gets, and resetAndDestroy(), on a socket that has no connection. */
 export const socketClosed = (): Error => codedError('Socket is closed', 'ERR_SOCKET_CLOSED');
 

@@ -12,7 +12,7 @@ import { Socket, type SocketAddress, type SocketOptions } from './socket.ts';
 import { checkedInitialDelay, checkedPort, invalidType, refuseOtherThanTcp } from './socket-arguments.ts';
 import { type SocketState, socketStateOf } from './socket-carried.ts';
 import { addressFound, addressOf, callbackOf, isPath, type Question, type SocketHome } from './socket-connect.ts';
-import { codedError, openError } from './socket-error.ts';
+import { codedError, openError, serverNotRunning } from './socket-error.ts';
 import { leaveOrphan } from './socket-orphan.ts';
 
 /** Takes over a socket with the state its application gave on the other node; a text refuses and says why. */
@@ -95,7 +95,7 @@ export class Server extends EventEmitter {
   close(callback?: (error?: Error) => void): this {
     if (typeof callback === 'function') {
       if (this.listening) this.once('close', callback);
-      else this.once('close', () => callback(codedError('Server is not running.', 'ERR_SERVER_NOT_RUNNING')));
+      else this.once('close', () => callback(serverNotRunning()));
     }
     this.#looking = undefined;
     this.#listener?.close(this.#home.clock.now());

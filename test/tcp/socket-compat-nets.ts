@@ -37,6 +37,8 @@ export interface Network {
   readonly clientNet: Net;
   createServer(options?: ServeOptions, onSocket?: (socket: net.Socket) => void): net.Server;
   connect(options: DialOptions): net.Socket;
+  /** Where a server of node:http and its like listens. */
+  serve<T extends net.Server>(server: T): T;
   close(): void;
 }
 
@@ -71,6 +73,7 @@ function kernel(): Network {
       return onSocket === undefined ? server : server.on('connection', onSocket);
     },
     connect: ({ address = '::1', ...options }) => track(net.connect({ host: address, ...options })),
+    serve: (server) => server,
     close: () => {
       for (const socket of opened) socket.destroy();
     },
@@ -93,6 +96,7 @@ function homeport(delayMs: number): Network {
       return onSocket === undefined ? server : server.on('connection', onSocket);
     },
     connect: ({ address = SERVER, ...options }) => watch(client.net.connect({ host: address, ...options })),
+    serve: (server) => host.serve(server),
     close: () => {
       host.close();
       client.close();

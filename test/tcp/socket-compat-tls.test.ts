@@ -3,7 +3,6 @@
 // sockets of the kernel, given to tls as they are.
 
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
 import * as https from 'node:https';
 import type { Socket } from 'node:net';
@@ -12,9 +11,8 @@ import * as tls from 'node:tls';
 import { expect, test } from 'vitest';
 import { SeededRandom } from '../../stack/index.ts';
 import { closed, type Network, onEachNetwork, serving } from './socket-compat-nets.ts';
+import { PAIR } from './socket-fixtures/pair.ts';
 
-const fixture = (name: string) => readFileSync(new URL(`socket-fixtures/${name}`, import.meta.url));
-const PAIR = { key: fixture('key.pem'), cert: fixture('cert.pem') };
 const MEGABYTE = Buffer.from(new SeededRandom(31).bytes(1 << 20));
 
 interface Secured {

@@ -2,7 +2,6 @@
 // The key pair under socket-fixtures/ is made for this test alone.
 
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 import { Agent, createServer, type IncomingMessage, request } from 'node:http';
 import { buffer, text } from 'node:stream/consumers';
 import * as tls from 'node:tls';
@@ -10,8 +9,7 @@ import { expect, test } from 'vitest';
 import { connectSocket, type Socket } from '../../stack/tcp/socket.ts';
 import { Server } from '../../stack/tcp/socket-server.ts';
 import { FakeTcp, SERVER } from './socket-fake.ts';
-
-const fixture = (name: string) => readFileSync(new URL(`socket-fixtures/${name}`, import.meta.url));
+import { PAIR } from './socket-fixtures/pair.ts';
 
 function listening(onSocket: (socket: Socket) => void): { readonly tcp: FakeTcp; dial(): Socket } {
   const tcp = new FakeTcp();
@@ -53,12 +51,12 @@ test('node:http over createConnection: a chunked answer, and the refusal of a se
 });
 
 test('node:tls runs in both roles over our sockets', async () => {
-  const secureContext = tls.createSecureContext({ key: fixture('key.pem'), cert: fixture('cert.pem') });
+  const secureContext = tls.createSecureContext(PAIR);
   const { tcp, dial } = listening((socket) => {
     const secured = new tls.TLSSocket(socket, { isServer: true, secureContext });
     secured.pipe(secured);
   });
-  const client = tls.connect({ socket: dial(), ca: fixture('cert.pem'), servername: 'homeport.test' });
+  const client = tls.connect({ socket: dial(), ca: PAIR.cert, servername: 'homeport.test' });
   await once(client, 'secureConnect');
   expect([client.authorized, client.getProtocol()]).toEqual([true, 'TLSv1.3']);
   const secret = Buffer.alloc(300_000, 'secret ');

@@ -29,16 +29,25 @@ export function createNet(home: SocketHome): Net {
   const connect = (...args: ConnectArguments<SocketConnectOptions>): Socket => connectSocket(home, ...args);
   const createServer = (options?: ServerOptions | SocketListener, onSocket?: SocketListener): Server =>
     new Server(home, options, onSocket);
-  const ofHome = {
+  const SocketOfHome = bound(Socket, home);
+  // Ours are no subclasses of net's: that they can be taken for them is what test/tcp/socket-compat-* is for.
+  return {
+    BlockList: net.BlockList,
+    Server: bound(Server, home),
+    Socket: SocketOfHome,
+    SocketAddress: net.SocketAddress,
+    Stream: SocketOfHome,
     connect,
     createConnection: connect,
     createServer,
-    Server: bound(Server, home),
-    Socket: bound(Socket, home),
-    Stream: bound(Socket, home),
-  };
-  // Ours are no subclasses of net's: that they can be taken for them is what test/tcp/socket-compat-* is for.
-  return { ...net, ...ofHome } as unknown as Net;
+    getDefaultAutoSelectFamily: net.getDefaultAutoSelectFamily,
+    getDefaultAutoSelectFamilyAttemptTimeout: net.getDefaultAutoSelectFamilyAttemptTimeout,
+    isIP: net.isIP,
+    isIPv4: net.isIPv4,
+    isIPv6: net.isIPv6,
+    setDefaultAutoSelectFamily: net.setDefaultAutoSelectFamily,
+    setDefaultAutoSelectFamilyAttemptTimeout: net.setDefaultAutoSelectFamilyAttemptTimeout,
+  } satisfies Record<keyof Net, unknown> as unknown as Net;
 }
 
 /** A class whose first argument is given: with or without `new`, and to be extended, as the classes of node:net. */

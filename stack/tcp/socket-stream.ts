@@ -43,8 +43,8 @@ type WriteCallback = (error: Error | null | undefined) => void;
 
 export class ConnectionStream extends Duplex {
   protected readonly clock: Clock;
-  /** Undefined before it is opened, and where it could not be. */
-  protected connection: Connection | undefined;
+  /** The connection. Undefined before it is opened, and where it could not be. */
+  protected below: Connection | undefined;
   protected resetOnDestroy = false;
   #connecting = false;
   /** What is written goes to TCP before there is a connection: a Fast Open puts it into the SYN. */
@@ -95,7 +95,7 @@ export class ConnectionStream extends Duplex {
   protected begin(options: StreamOptions): void {
     if (options.carried !== undefined) this.#restore(options.carried);
     else if (options.pauseOnCreate === true) this.pause();
-    else if (this.connection !== undefined) this.read(0);
+    else if (this.below !== undefined) this.read(0);
   }
 
   /** A connection is to be opened: for the first time, or anew after the end of the last. */
@@ -107,7 +107,7 @@ export class ConnectionStream extends Duplex {
 
   /** What is told from here on comes from this connection. */
   protected attach(connection: Connection): void {
-    this.connection = connection;
+    this.below = connection;
     this.#peerFinished = PEER_FINISHED.has(connection.state);
     connection.events = {
       connected: () => {
@@ -139,7 +139,7 @@ export class ConnectionStream extends Duplex {
 
   /** Octets given to TCP and those still waiting in this stream, since the connection began. */
   get bytesWritten(): number {
-    return (this.connection?.bytesWritten ?? 0) + this.writableLength - this.#outbox.taken;
+    return (this.below?.bytesWritten ?? 0) + this.writableLength - this.#outbox.taken;
   }
 
   /** The connection has moved to another node: this stream ended without a word to the peer. */
@@ -188,7 +188,7 @@ export class ConnectionStream extends Duplex {
   }
 
   override _write(chunk: Uint8Array, _encoding: BufferEncoding, done: Done): void {
-    if (this.connection === undefined && !this.#connecting) return done(socketClosed());
+    if (this.below === undefined && !this.#connecting) return done(socketClosed());
     this.#outbox.add(chunk, done);
     this.#flush();
   }
@@ -204,7 +204,7 @@ export class ConnectionStream extends Duplex {
   }
 
   override _destroy(error: Error | null, done: Done): void {
-    if (this.connection !== undefined) this.connection.events = {};
+    if (this.below !== undefined) this.below.events = {};
     if (this.#moving === 'no') this.#leave();
     if (this.#moving !== 'gone') this.#outbox.fail(this.#connecting ? closedBeforeConnection() : error);
     done(error);
@@ -241,7 +241,7 @@ export class ConnectionStream extends Duplex {
   #tellError(): void {
     const error = this.#closed?.error;
     if (error === undefined || this.destroyed) return;
-    if (this.#outbox.isEmpty && (this.#isResetAfterEnd || (this.connection?.readableBytes ?? 0) > 0)) return;
+    if (this.#outbox.isEmpty && (this.#isResetAfterEnd || (this.below?.readableBytes ?? 0) > 0)) return;
     this.#onError(error);
   }
 
@@ -260,9 +260,21 @@ export class ConnectionStream extends Duplex {
 
   /** Moves octets from TCP's receive buffer into the stream for as long as the stream wants them. */
   #pull(): void {
-    const { connection } = this;
+    const { below: connection } = this;
     if (connection === undefined || this.#connecting || this.#pulling) return; // no 'data' before 'connect'
     this.#pulling = true;
+    try {
+      this.#pullData(connection);
+    } catch (error) {
+      this.#schedule(); // a listener threw: whoever catches that finds the next octets where they were
+      throw error;
+    } finally {
+      this.#pulling = false;
+    }
+    this.#pullEnd(connection);
+  }
+
+  #pullData(connection: Connection): void {
     while (this.#wantsData && this.#moving === 'no' && !this.destroyed) {
       const chunk = connection.read(this.clock.now(), this.#userBuffer?.size ?? READ_CHUNK);
       if (chunk === undefined) break;
@@ -270,8 +282,6 @@ export class ConnectionStream extends Duplex {
       // Pushing may ask for more from inside: what it leaves behind counts only when it says no.
       if (!(this.#userBuffer?.take(chunk) ?? this.#pushData(chunk))) this.#wantsData = false;
     }
-    this.#pulling = false;
-    this.#pullEnd(connection);
   }
 
   #pullEnd(connection: Connection): void {
@@ -298,7 +308,7 @@ export class ConnectionStream extends Duplex {
 
   /** Moves octets from the stream into TCP's send buffer, and the FIN behind the last of them. */
   #flush(): void {
-    const { connection } = this;
+    const { below: connection } = this;
     if (connection === undefined || this.#moving !== 'no') return;
     if (this.#connecting && !this.#writesEarly) return;
     if (this.#closed !== undefined) {
@@ -317,7 +327,7 @@ export class ConnectionStream extends Duplex {
   /** Forgets the last connection, as net.Socket does in connect() after its 'close'. */
   #beginAnew(): void {
     undestroy(this);
-    this.connection = undefined;
+    this.below = undefined;
     this.resetOnDestroy = false;
     this.#connected = false;
     this.#closed = undefined;
@@ -330,8 +340,8 @@ export class ConnectionStream extends Duplex {
 
   /** The application is through with the connection. */
   #leave(): void {
-    if (this.connection === undefined || this.#closed !== undefined) return;
-    leaveOrphan(this.clock, this.connection, this.connection.state === 'SYN-SENT' || this.resetOnDestroy);
+    if (this.below === undefined || this.#closed !== undefined) return;
+    leaveOrphan(this.clock, this.below, this.below.state === 'SYN-SENT' || this.resetOnDestroy);
   }
 
   // --- moving to another node -----------------------------------------------------------------------------

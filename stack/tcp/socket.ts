@@ -141,7 +141,7 @@ export class Socket extends ConnectionStream {
 
   /** Octets taken from TCP since the connection began, on whatever node. */
   get bytesRead(): number {
-    return this.connection?.bytesRead ?? 0;
+    return this.below?.bytesRead ?? 0;
   }
 
   get bufferSize(): number | undefined {
@@ -150,14 +150,14 @@ export class Socket extends ConnectionStream {
 
   setNoDelay(noDelay = true): this {
     this.#noDelay = Boolean(noDelay);
-    this.connection?.setOptions(this.clock.now(), { noDelay: this.#noDelay });
+    this.below?.setOptions(this.clock.now(), { noDelay: this.#noDelay });
     return this;
   }
 
   /** `initialDelay` in milliseconds; 0 takes the default. */
   setKeepAlive(enable = false, initialDelay = 0): this {
     this.#keepAlive = enable ? milliseconds(initialDelay > 0 ? initialDelay : KEEPALIVE_DEFAULT_MS) : ZERO;
-    this.connection?.setOptions(this.clock.now(), { keepAlive: this.#keepAlive });
+    this.below?.setOptions(this.clock.now(), { keepAlive: this.#keepAlive });
     return this;
   }
 
@@ -192,7 +192,7 @@ export class Socket extends ConnectionStream {
   /** Ends with RST instead of FIN; where the connection is not there yet, as soon as it is. */
   resetAndDestroy(): this {
     if (this.connecting) return this.once('connect', () => this.resetAndDestroy());
-    if (this.connection === undefined) return this.destroy(socketClosed());
+    if (this.below === undefined) return this.destroy(socketClosed());
     this.resetOnDestroy = true;
     return this.destroy();
   }
@@ -268,7 +268,7 @@ export class Socket extends ConnectionStream {
 
   /** The connection, once there is a peer and for as long as there is this end. */
   get #open(): Connection | undefined {
-    return this.connecting || this.destroyed ? undefined : this.connection;
+    return this.connecting || this.destroyed ? undefined : this.below;
   }
 }
 

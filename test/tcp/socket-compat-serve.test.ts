@@ -120,7 +120,7 @@ onEachNetwork((network) => {
   });
 
   test('https.createServer().listen(), asked over tls.connect({ socket: net.connect() })', async () => {
-    const server = await listening(https.createServer(PAIR, (request, answer) => answer.end(request.url)));
+    const server = await listening(https.createServer(PAIR, (request, answer) => answer.end(from(request))));
     const createConnection = (): tls.TLSSocket =>
       tls.connect({
         socket: network().clientNet.connect(portOf(server), network().address),
@@ -129,7 +129,7 @@ onEachNetwork((network) => {
       });
     const request = https.request({ path: '/secret', createConnection, host: 'homeport.test' }).end();
     const [answer] = (await once(request, 'response')) as [http.IncomingMessage];
-    expect(await text(answer)).toBe('/secret');
+    expect(await text(answer)).toBe(`/secret of ${network().clientAddress}`);
     await new Promise((resolve) => server.close(resolve));
   });
 

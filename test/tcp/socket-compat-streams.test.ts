@@ -234,6 +234,24 @@ onEachNetwork((network) => {
     expect(await reading).toBe('over the web');
   });
 
+  test("a 'data' listener that throws leaves a socket that reads on, for whoever catches it", async () => {
+    const { client, peer } = await connected(network());
+    const others = process.listeners('uncaughtException');
+    process.removeAllListeners('uncaughtException');
+    const caught = once(process, 'uncaughtException') as Promise<[Error]>;
+    let pieces = 0;
+    client.on('data', () => {
+      pieces += 1;
+      if (client.bytesRead === MEGABYTE.length) client.end();
+      if (pieces === 1) throw new Error('dropped it');
+    });
+    peer.write(MEGABYTE); // and no more: what is left of it is all that will ever come
+    expect((await caught)[0].message).toBe('dropped it');
+    for (const other of others) process.on('uncaughtException', other);
+    await closed(client);
+    expect(client.bytesRead).toBe(MEGABYTE.length);
+  });
+
   test('two sockets that never stop talking leave the rest of the process its turn', async () => {
     const { client, peer } = await connected(network());
     for (const socket of [client, peer]) socket.on('error', () => {}).on('data', (chunk) => socket.write(chunk));

@@ -2,18 +2,15 @@
 // send window is updated, the round trip is measured, and loss recovery hears of it.
 
 import { after, type Duration, elapsed, type Instant, ZERO } from '../core/time.ts';
-import { EVENT, raise } from './events.ts';
 import type { Acknowledged } from './flight.ts';
-import { timestampTick, timestampValue, userDeadline } from './options.ts';
+import { echoAge, timestampTick, userDeadline } from './options.ts';
 import { beginAck, endAck, onAdvance, onDuplicateAck } from './recovery.ts';
 import { takeSackBlocks } from './sack.ts';
 import type { Segment, Verdict } from './segment.ts';
+import { tellSpace } from './send-space.ts';
 import { judgeRecovery } from './spurious.ts';
 import { takeProbeAnswer } from './tail-probe.ts';
 import type { Tcb } from './tcb.ts';
-
-/** A write() that was cut short is told of space when there is this much of the buffer. */
-const WRITABLE_SHARE = 1 / 4;
 
 export function takeAck(tcb: Tcb, now: Instant, seg: Segment): Verdict {
   const { snd } = tcb;
@@ -48,15 +45,6 @@ function echoedUntil(tcb: Tcb, now: Instant, seg: Segment): Instant | undefined 
   return age === undefined ? undefined : (((timestampTick(now) - age + 1) * 1000) as Instant);
 }
 
-/** Ticks since the TSval was sent that this ACK echoes. An echo of another node's is none (a handoff). */
-function echoAge(tcb: Tcb, now: Instant, seg: Segment): number | undefined {
-  const echo = seg.header.options.timestamp?.echo;
-  if (!tcb.ts.on || echo === undefined) return undefined;
-  const ticks = (timestampValue(tcb, now) - echo) | 0;
-  const ours = timestampTick(now) - timestampTick(tcb.ts.firstAt);
-  return ticks >= 0 && ticks <= ours ? ticks : undefined;
-}
-
 /** RFC 5681 2; with SACK what counts is that it brings news (RFC 6675 2). */
 function isDuplicate(tcb: Tcb, seg: Segment, fresh: number): boolean {
   if (tcb.flight.isEmpty) return false;
@@ -81,15 +69,6 @@ function advance(tcb: Tcb, now: Instant, seg: Segment): void {
   else timers.retransmit.set(after(now, tcb.rtt.rto));
   if (tcb.hasWork) timers.userTimeout.set(userDeadline(tcb, now));
   if (textEnd > before) tellSpace(tcb, now);
-}
-
-function tellSpace(tcb: Tcb, now: Instant): void {
-  const { sendBuffer } = tcb;
-  if (sendBuffer.length === 0) raise(tcb, now, EVENT.drained);
-  if (!tcb.wantsWrite || tcb.finQueued) return;
-  if (sendBuffer.capacity - sendBuffer.length < sendBuffer.capacity * WRITABLE_SHARE) return;
-  tcb.wantsWrite = false;
-  raise(tcb, now, EVENT.writable);
 }
 
 /** RFC 6298 3: from what was sent once; for retransmissions from the echoed timestamp (RFC 7323 4.1). */

@@ -54,10 +54,14 @@ export interface ConnectionEvents {
 }
 
 export interface TcpOptions {
-  /** Send buffer in octets. Default 1 MiB. */
+  /** Send buffer in octets, to begin with; alone it is a fixed size. Default 128 KiB, and it grows. */
   readonly sendBuffer?: number;
-  /** Receive buffer in octets. Default 1 MiB. */
+  /** How far the send buffer may grow with the congestion window. Default `sendBuffer`, or else 16 MiB. */
+  readonly maxSendBuffer?: number;
+  /** Receive buffer in octets, to begin with; alone it is a fixed size. Default 128 KiB, and it grows. */
   readonly receiveBuffer?: number;
+  /** How far the receive buffer may grow with what is read in a round trip. Default `receiveBuffer`, or else 16 MiB. */
+  readonly maxReceiveBuffer?: number;
   readonly congestion?: 'cubic' | 'newreno';
   /** Nagle's algorithm off. Default false (as net.Socket: on). */
   readonly noDelay?: boolean;
@@ -118,6 +122,9 @@ export interface ConnectionInfo {
   readonly timestamps: boolean;
   /** Text of the SYN was taken before the handshake was done (RFC 7413). */
   readonly fastOpened: boolean;
+  /** What the buffers hold at most, as they are now. */
+  readonly sendBuffer: number;
+  readonly receiveBuffer: number;
 }
 
 export interface ListenOptions extends TcpOptions {

@@ -5,6 +5,7 @@ import { after, elapsed, type Instant } from '../core/time.ts';
 import type { Connection, ConnectionEvents, ConnectionInfo, Endpoint, TcpOptions, TcpState } from './api.ts';
 import { sendSyn } from './handshake.ts';
 import { sendAck } from './output.ts';
+import { tuneReceiveBuffer } from './receive-tuning.ts';
 import { pipeOf } from './recovery.ts';
 import { resetConnection } from './reset.ts';
 import { output } from './send.ts';
@@ -60,7 +61,7 @@ export class TcpConnection implements Connection {
   }
 
   get info(): ConnectionInfo {
-    const { rtt, congestion, snd, ts, retransmits, sackPermitted } = this.#tcb;
+    const { rtt, congestion, snd, ts, retransmits, sackPermitted, sendBuffer, receiveBuffer } = this.#tcb;
     return {
       srtt: rtt.srtt,
       minRtt: rtt.minRtt,
@@ -74,6 +75,8 @@ export class TcpConnection implements Connection {
       sackPermitted,
       timestamps: ts.on,
       fastOpened: this.#tcb.fastOpened,
+      sendBuffer: sendBuffer.capacity,
+      receiveBuffer: receiveBuffer.capacity,
     };
   }
 
@@ -98,6 +101,7 @@ export class TcpConnection implements Connection {
     rcv.read += bytes.length;
     receiveBuffer.release(rcv.read);
     if (rcv.fin !== undefined && rcv.read === receiveBuffer.end) receiveBuffer.dispose();
+    tuneReceiveBuffer(tcb, now);
     if (tcb.silence === 'none' && rcv.fin === undefined && windowUpdateDue(tcb)) sendWindowUpdate(tcb, now);
     return bytes;
   }

@@ -8,11 +8,12 @@ import { TIMESTAMP_OPTION_LEN, type TcpOptions as WireOptions } from '../wire/tc
 import type { ExpandedTcpOptions, TcpOptions } from './api.ts';
 import { createCongestionControl } from './congestion/create.ts';
 import {
-  DEFAULT_BUFFER,
   DEFAULT_DELAYED_ACK,
+  DEFAULT_MAX_BUFFER,
   DEFAULT_MSS,
   DEFAULT_TIME_WAIT,
   DEFAULT_USER_TIMEOUT,
+  INITIAL_BUFFER,
   IPV6_HEADER_LEN,
   MAX_BUFFER,
   MAX_DELAYED_ACK,
@@ -21,14 +22,25 @@ import {
   MIN_MSS,
   TS_RECENT_LIFETIME,
 } from './limits.ts';
+import type { Segment } from './segment.ts';
 import type { Tcb } from './tcb.ts';
 
 const clamp = (n: number, least: number, most: number): number => Math.min(most, Math.max(least, Math.floor(n)));
 
+/** Where a buffer begins and how far it grows: a size alone is fixed, a limit alone cuts the default short. */
+function bufferSizes(size: number | undefined, limit: number | undefined): { size: number; limit: number } {
+  const most = clamp(limit ?? size ?? DEFAULT_MAX_BUFFER, MIN_BUFFER, MAX_BUFFER);
+  return { size: clamp(size ?? INITIAL_BUFFER, MIN_BUFFER, most), limit: most };
+}
+
 export function expandOptions(options: TcpOptions): ExpandedTcpOptions {
+  const send = bufferSizes(options.sendBuffer, options.maxSendBuffer);
+  const receive = bufferSizes(options.receiveBuffer, options.maxReceiveBuffer);
   return {
-    sendBuffer: clamp(options.sendBuffer ?? DEFAULT_BUFFER, MIN_BUFFER, MAX_BUFFER),
-    receiveBuffer: clamp(options.receiveBuffer ?? DEFAULT_BUFFER, MIN_BUFFER, MAX_BUFFER),
+    sendBuffer: send.size,
+    maxSendBuffer: send.limit,
+    receiveBuffer: receive.size,
+    maxReceiveBuffer: receive.limit,
     congestion: options.congestion ?? 'cubic',
     noDelay: options.noDelay ?? false,
     delayedAck: clamp(options.delayedAck ?? DEFAULT_DELAYED_ACK, 0, MAX_DELAYED_ACK) as Duration,
@@ -38,7 +50,7 @@ export function expandOptions(options: TcpOptions): ExpandedTcpOptions {
   };
 }
 
-/** RFC 7323 2.2: the least shift with which 16 bits can say the whole buffer. */
+/** RFC 7323 2.2: the least shift with which 16 bits can say the whole buffer, as large as it may become. */
 export function windowShiftFor(receiveBuffer: number): number {
   let shift = 0;
   while (shift < MAX_WINDOW_SHIFT && receiveBuffer > 0xffff * 2 ** shift) shift += 1;
@@ -96,6 +108,15 @@ export function updateSendMss(tcb: Tcb): void {
   if (mss === tcb.snd.mss) return;
   tcb.snd.mss = mss;
   tcb.congestion.onMssChange(mss);
+}
+
+/** Ticks since the TSval was sent that this ACK echoes. An echo of another node's is none (a handoff). */
+export function echoAge(tcb: Tcb, now: Instant, seg: Segment): number | undefined {
+  const echo = seg.header.options.timestamp?.echo;
+  if (!tcb.ts.on || echo === undefined) return undefined;
+  const ticks = (timestampValue(tcb, now) - echo) | 0;
+  const ours = timestampTick(now) - timestampTick(tcb.ts.firstAt);
+  return ticks >= 0 && ticks <= ours ? ticks : undefined;
 }
 
 /** RFC 7323 5.2 and 5.5: is this TSval older than TS.Recent, as far as that one can still be trusted? */

@@ -4,6 +4,7 @@
 
 import { after, type Instant } from '../core/time.ts';
 import { EVENT, raise } from './events.ts';
+import { measureRoundTrip } from './receive-tuning.ts';
 import type { Segment } from './segment.ts';
 import { transition } from './state.ts';
 import type { Tcb } from './tcb.ts';
@@ -26,6 +27,7 @@ export function takeText(tcb: Tcb, now: Instant, seg: Segment): void {
   rcv.nxt = gap ? reassembly.advance(start + length) : start + length;
   receiveBuffer.end = rcv.nxt;
   tcb.layer.observer.dataAccepted?.(now, tcb.connection, seg.packet, start, length);
+  measureRoundTrip(tcb, now, seg);
   if (!hadReadable && tcb.usable) raise(tcb, now, EVENT.readable);
   acknowledgeText(tcb, now, length, gap);
 }

@@ -96,6 +96,7 @@ function restoreReceive(tcb: Tcb, snapshot: ConnectionSnapshot): void {
   tcb.reassembly.fin = receive.outOfOrderFin;
   tcb.unacknowledgedText = receive.unacknowledgedText;
   tcb.receiveBuffer.start = read;
+  tcb.tuning.from = read;
   tcb.receiveBuffer.end = read + receiveBuffer.bytes.length;
   for (const { offset, bytes } of [receiveBuffer, ...outOfOrder]) {
     tcb.receiveBuffer.write(offset, bytes, 0, bytes.length);
@@ -105,9 +106,9 @@ function restoreReceive(tcb: Tcb, snapshot: ConnectionSnapshot): void {
 }
 
 function optionsOf(options: OptionsSnapshot): ExpandedTcpOptions {
-  const { sendBuffer, receiveBuffer, congestion, noDelay } = options;
+  const { sendBuffer, maxSendBuffer, receiveBuffer, maxReceiveBuffer, congestion, noDelay } = options;
   return {
-    ...{ sendBuffer, receiveBuffer, congestion, noDelay },
+    ...{ sendBuffer, maxSendBuffer, receiveBuffer, maxReceiveBuffer, congestion, noDelay },
     delayedAck: options.delayedAckUs as Duration,
     userTimeout: options.userTimeoutUs as Duration,
     keepAlive: options.keepAliveUs as Duration,

@@ -137,6 +137,9 @@ export function refreshPath(tcb: Tcb, now: Instant): void {
   const before = tcb.path;
   tcb.path = tcb.layer.ipv6.path(now, tcb.local.address, tcb.remote.address);
   // Other headers: the packets go another way now (through a tunnel, or no more), with another round trip.
-  if (tcb.path.overhead !== before.overhead) tcb.rtt.pathChanged();
+  if (tcb.path.overhead !== before.overhead) {
+    tcb.rtt.pathChanged();
+    tcb.tuning.restart(now, tcb.rcv.read);
+  }
   updateSendMss(tcb);
 }

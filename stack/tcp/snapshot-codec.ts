@@ -128,7 +128,9 @@ const readRange = (r: FieldReader): StreamRange => ({
 
 const readOptions = (r: FieldReader): OptionsSnapshot => ({
   sendBuffer: r.integer('sendBuffer', MIN_BUFFER, MAX_BUFFER),
+  maxSendBuffer: r.integer('maxSendBuffer', MIN_BUFFER, MAX_BUFFER),
   receiveBuffer: r.integer('receiveBuffer', MIN_BUFFER, MAX_BUFFER),
+  maxReceiveBuffer: r.integer('maxReceiveBuffer', MIN_BUFFER, MAX_BUFFER),
   congestion: r.oneOf('congestion', ['cubic', 'newreno']),
   noDelay: r.boolean('noDelay'),
   delayedAckUs: r.number('delayedAckUs', 0, MAX_DURATION_US),

@@ -53,8 +53,11 @@ export interface ConnectionSnapshot {
 }
 
 export interface OptionsSnapshot {
+  /** As large as they are at the cut, and as they may become. */
   readonly sendBuffer: number;
+  readonly maxSendBuffer: number;
   readonly receiveBuffer: number;
+  readonly maxReceiveBuffer: number;
   readonly congestion: 'cubic' | 'newreno';
   readonly noDelay: boolean;
   readonly delayedAckUs: number;

@@ -33,7 +33,7 @@ export class StreamBuffer {
   end: Position = 0;
   capacity: number;
   /** Chunk number n (positions n * CHUNK_LEN on) sits in slot n modulo the number of slots. */
-  readonly #slots: (Uint8Array | undefined)[];
+  #slots: (Uint8Array | undefined)[];
   readonly #pool: ChunkPool | undefined;
 
   /** With a `pool`, chunks are used again: a view() is good only until release(). */
@@ -47,6 +47,17 @@ export class StreamBuffer {
 
   get length(): number {
     return this.end - this.start;
+  }
+
+  /** Makes room for more; what is kept stays where it is in the stream. */
+  grow(capacity: number): void {
+    const before = this.#slots;
+    const count = slotsFor(capacity);
+    this.capacity = capacity;
+    if (count <= before.length) return;
+    this.#slots = new Array<Uint8Array | undefined>(count).fill(undefined);
+    const first = Math.floor(this.start / CHUNK_LEN);
+    for (let n = first; n < first + before.length; n++) this.#slots[n % count] = before[n % before.length];
   }
 
   /** Takes what there is room for and returns how much that was. */

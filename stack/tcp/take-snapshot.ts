@@ -60,12 +60,12 @@ const chunk = (buffer: StreamBuffer, from: number, to: number): StreamChunk => (
 });
 
 function options(tcb: Tcb): OptionsSnapshot {
-  const { sendBuffer, receiveBuffer, congestion, noDelay, delayedAck, userTimeout, keepAlive, timeWait } = tcb.options;
+  const { maxSendBuffer, maxReceiveBuffer, congestion, noDelay } = tcb.options;
+  const { delayedAck, userTimeout, keepAlive, timeWait } = tcb.options;
   return {
-    sendBuffer,
-    receiveBuffer,
-    congestion,
-    noDelay,
+    sendBuffer: tcb.sendBuffer.capacity,
+    receiveBuffer: tcb.receiveBuffer.capacity,
+    ...{ maxSendBuffer, maxReceiveBuffer, congestion, noDelay },
     delayedAckUs: delayedAck,
     userTimeoutUs: userTimeout,
     keepAliveUs: keepAlive,

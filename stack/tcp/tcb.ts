@@ -18,6 +18,7 @@ import type { TcpListener } from './listener.ts';
 import { type Position, SYN_POSITION } from './position.ts';
 import { Rack } from './rack.ts';
 import { Reassembly } from './reassembly.ts';
+import { ReceiveTuning } from './receive-tuning.ts';
 import { Recovery } from './recovery.ts';
 import { RttEstimator } from './rtt.ts';
 import { SentCopies } from './sent-copies.ts';
@@ -122,6 +123,7 @@ export class Tcb {
   readonly tailProbe = new TailProbe();
   readonly reassembly = new Reassembly();
   readonly challenges = new ChallengeBudget();
+  readonly tuning: ReceiveTuning;
   readonly sendBuffer: StreamBuffer;
   readonly receiveBuffer: StreamBuffer;
   readonly snd: SendVariables;
@@ -183,6 +185,7 @@ export class Tcb {
     this.path = seed.path;
     this.congestion = seed.congestion;
     this.lastHeardAt = now;
+    this.tuning = new ReceiveTuning(now);
     this.flight.sink = this.rack;
     this.sendBuffer = new StreamBuffer(seed.options.sendBuffer, 0, layer.chunks);
     this.receiveBuffer = new StreamBuffer(seed.options.receiveBuffer);

@@ -340,7 +340,7 @@ export class Tcp implements TcpLayer, UpperLayer, TcbLayer {
       congestion: createCongestionControl(options.congestion, DEFAULT_MSS),
       iss: passive?.isn ?? isn,
       irs: passive?.irs ?? seq(0),
-      receiveShift: windowShiftFor(options.receiveBuffer),
+      receiveShift: windowShiftFor(options.maxReceiveBuffer),
       advertisedMss: mssToAdvertise(path),
       timestampOffset: passive?.timestampOffset ?? timestampOffset,
       flowLabel,

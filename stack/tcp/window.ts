@@ -11,10 +11,13 @@ export const receiveWindow = (tcb: Tcb): number => Math.max(0, tcb.rcv.edge - wi
 
 const windowStart = (tcb: Tcb): number => Math.max(0, tcb.rcv.nxt);
 
-/** The window that may be offered now, and that 16 bits can say. */
+/** The largest window that there ever is: the whole buffer, as far as 16 bits can say it. */
+const largestWindow = (tcb: Tcb): number => Math.min(tcb.receiveBuffer.capacity, 0xffff << tcb.rcv.shift);
+
+/** The window that may be offered now. */
 function windowToOffer(tcb: Tcb): number {
   const current = receiveWindow(tcb);
-  const free = Math.min(freeSpace(tcb), 0xffff << tcb.rcv.shift);
+  const free = Math.min(freeSpace(tcb), largestWindow(tcb));
   const step = Math.min(tcb.receiveBuffer.capacity / 2, Math.max(1, tcb.rcv.mss));
   return free - current >= step ? free : current;
 }
@@ -39,7 +42,7 @@ export function advertiseWindow(tcb: Tcb, syn: boolean): number {
 export function windowUpdateDue(tcb: Tcb): boolean {
   const current = receiveWindow(tcb);
   const gain = windowToOffer(tcb) - current;
-  const { capacity } = tcb.receiveBuffer;
-  if (gain >= capacity / 2) return true;
-  return gain >= 2 * tcb.rcv.mss && current <= capacity / 4;
+  const largest = largestWindow(tcb);
+  if (gain >= largest / 2) return true;
+  return gain >= 2 * tcb.rcv.mss && current <= largest / 4;
 }

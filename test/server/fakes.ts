@@ -40,6 +40,8 @@ const INFO: ConnectionInfo = {
   sackPermitted: true,
   timestamps: true,
   fastOpened: false,
+  sendBuffer: 1 << 20,
+  receiveBuffer: 1 << 20,
 };
 
 export class FakeConnection implements Connection {
@@ -247,7 +249,9 @@ export function snapshotOf(connection: FakeConnection, sendBuffer: Uint8Array): 
     fastOpened: false,
     options: {
       sendBuffer: 1 << 20,
+      maxSendBuffer: 1 << 20,
       receiveBuffer: 1 << 20,
+      maxReceiveBuffer: 1 << 20,
       congestion: 'cubic',
       noDelay: false,
       delayedAckUs: 0,

@@ -98,7 +98,7 @@ describe('RFC 9293 state moved at a random moment: both streams whole, no RST', 
 
 /** A server in mid-download of one megabyte over 20 ms, moved in slow start. */
 function download(pause = 0): { made: Pair; moved: ReturnType<typeof move> } {
-  const made = established({}, { accepted: (app) => app.send(pattern(1_000_000)) });
+  const made = established({}, { accepted: (app) => app.send(pattern(1_000_000)), server: { sendBuffer: 1 << 20 } });
   made.world.runFor(milliseconds(65));
   const moved = move(made, made.b, made.server().connection, milliseconds(pause), false);
   return { made, moved };

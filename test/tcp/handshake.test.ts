@@ -19,7 +19,7 @@ describe('active open', () => {
     connect(peer);
     const syn = peer.next();
     expect(syn).toMatchObject({ flags: SYN, seq: -1, window: 65_535, length: 0 });
-    expect(syn?.options).toMatchObject({ mss: 1440, windowScale: 5, sackPermitted: true, timestamp: { echo: 0 } });
+    expect(syn?.options).toMatchObject({ mss: 1440, windowScale: 9, sackPermitted: true, timestamp: { echo: 0 } });
   });
 
   test('RFC 6691: the MSS option leaves room for what the path in may carry', () => {

@@ -36,6 +36,25 @@ describe.each([
   });
 });
 
+test('one that grows keeps every octet where it is, those out of order too', () => {
+  const steps = fc.array(fc.record({ put: lengths, take: lengths, more: fc.nat({ max: 200_000 }) }), { maxLength: 20 });
+  fc.assert(
+    fc.property(steps, fc.constantFrom(0, 5, CHUNK_LEN - 3, 7 * CHUNK_LEN), (sequence, start) => {
+      const buffer = new StreamBuffer(4_096, start);
+      for (const { put, take, more } of sequence) {
+        buffer.append(octets(buffer.end, buffer.end + put));
+        const far = buffer.start + buffer.capacity; // the last octet of what was promised
+        buffer.write(far - 1, octets(far - 1, far), 0, 1);
+        buffer.grow(buffer.capacity + more);
+        expect(equalBytes(buffer.slice(buffer.start, buffer.end), octets(buffer.start, buffer.end))).toBe(true);
+        expect(equalBytes(buffer.slice(far - 1, far), octets(far - 1, far))).toBe(true);
+        buffer.release(Math.min(buffer.end, buffer.start + take));
+      }
+    }),
+    RUNS,
+  );
+});
+
 test('octets may come in any order and any number of times', () => {
   const pieces = fc.array(fc.tuple(fc.nat({ max: 150_000 }), fc.nat({ max: 5_000 })), { minLength: 1, maxLength: 40 });
   fc.assert(

@@ -27,10 +27,10 @@ script(
   `
   listen
   <- SYN <mss 1000, ws 7>
-  -> SYN,ACK ack 0 win 65535 <mss 1440, ws 5>
+  -> SYN,ACK ack 0 win 65535 <mss 1440, ws 9>
   <- ACK ack 0
   <- ACK 0:1000
-  +40ms -> ACK seq 0 ack 1000 win 32736   # 1 MiB less what waits, by 32
+  +40ms -> ACK seq 0 ack 1000 win 254   # 128 KiB less what waits, by 512
   `,
 );
 

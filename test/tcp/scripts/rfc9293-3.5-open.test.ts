@@ -6,7 +6,7 @@ script(
   'RFC 9293 3.5, figure 6: the basic three-way handshake, active side',
   `
   connect
-  -> SYN win 65535 <mss 1440, sackok, ts 0 ecr 0, ws 5>
+  -> SYN win 65535 <mss 1440, sackok, ts 0 ecr 0, ws 9>
   state SYN-SENT
   told nothing
   +30ms <- SYN,ACK ack 0 <mss 1000>
@@ -39,7 +39,7 @@ script(
   'RFC 9293 3.5, figure 7: simultaneous connection synchronization (MUST-10)',
   `
   connect
-  -> SYN <mss 1440, sackok, ts 0 ecr 0, ws 5>
+  -> SYN <mss 1440, sackok, ts 0 ecr 0, ws 9>
   +10ms <- SYN <mss 1000>
   -> SYN,ACK seq -1 ack 0 <mss 1440>
   state SYN-RECEIVED

@@ -20,7 +20,7 @@ script(
   `
   given mtu 9000
   connect
-  -> SYN <mss 8940, sackok, ts, ws 5>
+  -> SYN <mss 8940, sackok, ts, ws 9>
   `,
 );
 

@@ -1,0 +1,28 @@
+// How much an application may have written and not acknowledged: the send buffer, which grows with the flight (one window
+// that is under way, and one to follow it without a pause), and when a writer that was cut short is told to go on.
+
+import type { Instant } from '../core/time.ts';
+import { EVENT, raise } from './events.ts';
+import type { Tcb } from './tcb.ts';
+
+/** A write() that was cut short is told of space when there is this much of the buffer. */
+const WRITABLE_SHARE = 1 / 4;
+
+/** SND.UNA has moved: the buffer follows cwnd while the writer is what waits, and whoever waits for room is told. */
+export function tellSpace(tcb: Tcb, now: Instant): void {
+  const { sendBuffer } = tcb;
+  if (sendBuffer.length === 0) raise(tcb, now, EVENT.drained);
+  if (!tcb.wantsWrite || tcb.finQueued) return;
+  growSendBuffer(tcb);
+  if (sendBuffer.capacity - sendBuffer.length < sendBuffer.capacity * WRITABLE_SHARE) return;
+  tcb.wantsWrite = false;
+  raise(tcb, now, EVENT.writable);
+}
+
+/** What the peer's window never lets go needs no room beside what it does. */
+function growSendBuffer(tcb: Tcb): void {
+  const { sendBuffer, options } = tcb;
+  if (sendBuffer.capacity >= options.maxSendBuffer) return;
+  const wanted = 2 * Math.min(tcb.congestion.cwnd, tcb.snd.maxWnd);
+  if (wanted > sendBuffer.capacity) sendBuffer.grow(Math.min(options.maxSendBuffer, Math.ceil(wanted)));
+}

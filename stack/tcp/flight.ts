@@ -148,12 +148,16 @@ export class Flight {
     return result;
   }
 
-  /** Marks what lies in [left, right) as received by the peer; returns the octets that were not known to be. */
-  markSacked(left: Position, right: Position): number {
+  /**
+   * Marks what lies in [left, right) as received by the peer; returns the octets that were not known to be. Without
+   * `mayCut`, a run that lies only partly inside is left as it is.
+   */
+  markSacked(left: Position, right: Position, mayCut = true): number {
     let fresh = 0;
     let run = this.lastStartingBefore(right);
     while (run !== undefined && run.end > left) {
-      if (!run.sacked) {
+      const inside = run.start >= left && run.end <= right;
+      if (!run.sacked && (mayCut || inside)) {
         const part = this.#isolate(run, Math.max(left, run.start), Math.min(right, run.end));
         this.sink?.sacked(part);
         this.#countDelivered(part);

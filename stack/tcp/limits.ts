@@ -28,7 +28,10 @@ export const MAX_WINDOW_SHIFT = 14;
 export const MAX_OUT_OF_ORDER_RANGES = 1024;
 /** RFC 2018 3: blocks that fit beside a timestamp; one more where there is none (wire/tcp-option.ts). */
 export const MAX_SACK_BLOCKS_BESIDE_TIMESTAMP = 3;
-/** Runs of the flight that SACK may cut out: a peer that acknowledges every second octet gets no more of them. */
+/**
+ * Runs of the flight up to which SACK may cut them in two: a peer that acknowledges every second octet gets no more of
+ * them. Segments as they were sent are SACKed beyond that too: a large window has as many honestly.
+ */
 export const MAX_FLIGHT_RUNS = 16_384;
 
 // --- retransmission (RFC 6298) ------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ export function takeSackBlocks(tcb: Tcb, seg: Segment): number {
     if (index === 0 && takeDuplicate(tcb, seg, left, right, sack[1])) continue;
     // Below the cumulative ACK: from an ACK that was overtaken. Nothing to learn for the scoreboard.
     const plausible = left < right && right <= snd.nxt && left >= snd.una && left >= seg.ack;
-    if (plausible && flight.runs < MAX_FLIGHT_RUNS) fresh += flight.markSacked(left, right);
+    if (plausible) fresh += flight.markSacked(left, right, flight.runs < MAX_FLIGHT_RUNS);
   }
   return fresh;
 }

@@ -93,7 +93,7 @@ export class PassiveOpens {
     const mss = cookies.check(now, packet, header);
     if (mss === undefined) {
       counters.bump('syn-cookie-refused');
-      return this.#refusals.take(now) ? 'reset' : 'taken';
+      return !isFurtherOn(header, packet) && this.#refusals.take(now) ? 'reset' : 'taken';
     }
     if (this.#hasRoom(listener)) this.#open(now, listener, header, packet, mss);
     return 'taken';
@@ -152,6 +152,13 @@ export class PassiveOpens {
     segmentArrives(tcb, now, header, packet);
   }
 }
+
+/**
+ * Text or a FIN of a connection whose first segments were lost, it may be: the cookie is in the first, which comes
+ * again. Deviates from RFC 9293 3.10.7.2, second: a RST would end a connection that the peer has for open.
+ */
+const isFurtherOn = (header: TcpHeader, { start, end }: ReceivedPacket): boolean =>
+  end - start > header.dataOffset || (header.flags & TCP_FLAG.fin) !== 0;
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
 

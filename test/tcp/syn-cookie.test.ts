@@ -153,6 +153,17 @@ describe('RFC 9293 3.10.7.2, second: an ACK without a good cookie is reset', () 
     expect(accepted).toEqual([]);
   });
 
+  test('but for text and a FIN: the first segment may be lost, and comes again with the cookie', () => {
+    const { peer, accepted } = flooded();
+    cookieFor(peer);
+    peer.send({ seq: 1000, text: pattern(1500).subarray(1000), ack: 0 });
+    peer.send({ flags: FIN | ACK, seq: 1500, ack: 0 });
+    expect([peer.rest(), accepted.length]).toEqual([[], 0]);
+    expect(peer.host.tcp.counters.get('syn-cookie-refused')).toBe(2);
+    peer.send({ seq: 0, text: pattern(1500).subarray(0, 1000), ack: 0 });
+    expect(accepted.map(({ receivedLength }) => receivedLength)).toEqual([1000]);
+  });
+
   test('an old one: good for 32 to 64 s, though another SYN keeps the flood on', () => {
     for (const [after, good] of [
       [40_000, true],

@@ -1,8 +1,9 @@
 // `npm run soak`: our stack against the kernel for as long as one likes, through the lab's router. First 100 MiB in each
-// of four roles with 1 % loss, reordering and duplication, then rounds of transfers on paths of all kinds, drawn
-// from seeds that are printed: `--mix-only --seed N --seconds 1` runs the round of seed N again.
+// of four roles with 1 % loss, reordering and duplication, then rounds of transfers on paths of all kinds, with kernels
+// of all kinds, drawn from seeds that are printed: `--mix-only --seed N --seconds 1` runs the round of seed N again.
 
 import { Command, CommanderError, Option } from 'commander';
+import { applyVariant } from './bench/kernels.ts';
 import { addNamespace, isolated, removeNamespace } from './bench/namespace.ts';
 import { drawRound, mainRound, type Round } from './bench/round.ts';
 import { type WanScene, wanScene } from './bench/scene.ts';
@@ -52,11 +53,15 @@ class Soak {
 
   async #round(round: Round, timeoutMs: number): Promise<void> {
     const [near, far] = [addNamespace('near'), addNamespace('far')];
-    const { seed, path, offloads, transfers } = round;
+    const { seed, path, offloads, mtu, corruption, kernel, transfers } = round;
     const { pcap } = this.#flags;
-    const scene = wanScene(near, far, { path, seed, offloads, pcap });
+    const scene = wanScene(near, far, { path, seed, offloads, mtu, pcap });
+    for (const link of Object.values(scene.links)) link.configure({ corruption });
+    applyVariant(far, kernel);
     const total = transfers.reduce((sum, { length }) => sum + length, 0);
-    this.#output.event('round', { seed, path, offloads, transfers }, `seed ${seed}: ${scene.description}`);
+    const flips = corruption > 0 ? `, corruption ${(corruption * 100).toFixed(3)} %` : '';
+    const text = `seed ${seed}: ${scene.description}${flips}, MTU ${mtu}; a kernel ${kernel.name}`;
+    this.#output.event('round', { seed, path, corruption, mtu, kernel, offloads, transfers }, text);
     const started = this.#octets;
     const progress = this.#output.progress(`seed ${seed}`, total);
     let shown = 0;

@@ -203,7 +203,8 @@ async function together(opened: Promise<readonly Outcome[]>, accepted: Promise<r
   const patience = new AbortController();
   const missing = opened.then(async (outcomes) => {
     await sleep(GRACE_MS, undefined, { signal: patience.signal });
-    throw new Error(`not all accepted; what the other end saw: ${JSON.stringify(outcomes.slice(0, MAX_TOLD))}`);
+    const told = outcomes.toSorted((a, b) => Number(b.error !== null) - Number(a.error !== null)).slice(0, MAX_TOLD);
+    throw new Error(`not all accepted; what the other end saw: ${JSON.stringify(told)}`);
   });
   missing.catch(() => {});
   try {

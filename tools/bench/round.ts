@@ -3,13 +3,18 @@
 
 import { below, type Random, SeededRandom } from '../../stack/core/random.ts';
 import { milliseconds } from '../../stack/core/time.ts';
-import type { PathConditions } from '../lab/topology.ts';
+import { LAB_MTU, type PathConditions } from '../lab/topology.ts';
+import { congestionVariants, KERNEL_VARIANTS, type KernelVariant } from './kernels.ts';
 import { TRANSFER_KINDS, type TransferKind } from './transfer.ts';
 
 export interface Round {
   readonly seed: number;
   readonly path: PathConditions;
   readonly offloads: 'tso' | 'none';
+  readonly mtu: number;
+  /** Packets of which one bit is flipped, as a share. */
+  readonly corruption: number;
+  readonly kernel: KernelVariant;
   readonly transfers: readonly { readonly kind: TransferKind; readonly length: number }[];
 }
 
@@ -26,6 +31,9 @@ export const mainRound = (seed: number, length: number): Round => ({
   seed,
   path: MAIN_PATH,
   offloads: 'tso',
+  mtu: LAB_MTU,
+  corruption: 0,
+  kernel: KERNEL_VARIANTS[0],
   transfers: TRANSFER_KINDS.map((kind) => ({ kind, length })),
 });
 
@@ -36,6 +44,10 @@ const MAX_RATE = 1e9;
 const MAX_TRANSFERS = 6;
 /** At the worst of these paths it takes a minute. */
 const MAX_LENGTH = 4 * 1024 * 1024;
+const MTUS = [1280, LAB_MTU, LAB_MTU, 9000, 65_535] as const;
+
+/** As many as this machine's kernel has congestion controls for: a seed means the same round where these are the same. */
+const VARIANTS: readonly KernelVariant[] = [...KERNEL_VARIANTS, ...congestionVariants()];
 
 export function drawRound(seed: number): Round {
   const random = new SeededRandom(seed);
@@ -54,6 +66,9 @@ export function drawRound(seed: number): Round {
       // As many short ones as long ones, by powers of two.
       length: Math.floor(MAX_LENGTH ** random.float()),
     })),
+    mtu: MTUS[below(random, MTUS.length)] ?? LAB_MTU,
+    corruption: drawFault(random),
+    kernel: VARIANTS[below(random, VARIANTS.length)] ?? KERNEL_VARIANTS[0],
   };
 }
 

@@ -23,7 +23,12 @@ export type Lookup = (
   options: { readonly family: 6; readonly hints: number; readonly all: false },
   found: LookupCallback,
 ) => void;
-type LookupCallback = (error: Error | null, address: string, family?: number) => void;
+type LookupCallback = (error: Error | null, found: string | readonly Found[], family?: number) => void;
+
+interface Found {
+  readonly address: string;
+  readonly family: number;
+}
 
 /** Whom to connect to. */
 export interface ConnectOptions {
@@ -133,6 +138,20 @@ export function addressOf(question: Question, home: SocketHome): Address | Error
   if (question.lookup !== undefined) return question.lookup;
   if (host === 'localhost') return LOOPBACK;
   return home.lookup ?? notAnAddress(host);
+}
+
+/** Asks for one IPv6 address; a lookup that gives all there are nevertheless is taken at its first one. */
+export function askFor(
+  question: Question,
+  lookup: Lookup,
+  told: (error: Error | null, address: unknown, family: unknown) => void,
+): void {
+  const options = { family: 6, hints: question.hints ?? 0, all: false } as const;
+  lookup(String(question.host), options, (error, found, family) => {
+    const all: readonly Found[] = Array.isArray(found) ? found : [];
+    const one = Array.isArray(found) ? (all.find((each) => each.family === 6) ?? all[0]) : { address: found, family };
+    told(error, one?.address, one?.family);
+  });
 }
 
 /** What a lookup has given, as an address. */

@@ -11,7 +11,15 @@ import type { Connection, Listener, TcpOptions } from './api.ts';
 import { Socket, type SocketAddress, type SocketOptions } from './socket.ts';
 import { checkedInitialDelay, checkedPort, invalidType, refuseOtherThanTcp } from './socket-arguments.ts';
 import { type SocketState, socketStateOf } from './socket-carried.ts';
-import { addressFound, addressOf, callbackOf, isPath, type Question, type SocketHome } from './socket-connect.ts';
+import {
+  addressFound,
+  addressOf,
+  askFor,
+  callbackOf,
+  isPath,
+  type Question,
+  type SocketHome,
+} from './socket-connect.ts';
 import { codedError, openError, serverNotRunning } from './socket-error.ts';
 import { leaveOrphan } from './socket-orphan.ts';
 
@@ -228,7 +236,7 @@ export class Server extends EventEmitter {
     }
     const looking = {};
     this.#looking = looking;
-    found(String(question.host), { family: 6, hints: 0, all: false }, (error, address, family) => {
+    askFor(question, found, (error, address, family) => {
       if (this.#looking === looking) proceed(addressFound(question, error, address, family));
     });
   }

@@ -11,6 +11,7 @@ import type { Carried } from './socket-carried.ts';
 import {
   addressFound,
   addressOf,
+  askFor,
   type ConnectArguments,
   type ConnectOptions,
   callbackOf,
@@ -229,9 +230,8 @@ export class Socket extends ConnectionStream {
       process.nextTick(proceed, found);
       return;
     }
-    const host = String(target.host);
-    found(host, { family: 6, hints: target.hints, all: false }, (error, address, family) => {
-      this.emit('lookup', error, address, family, host);
+    askFor(question, found, (error, address, family) => {
+      this.emit('lookup', error, address, family, target.host);
       process.nextTick(proceed, addressFound(question, error, address, family));
     });
   }

@@ -5,6 +5,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { EventEmitter, getEventListeners, once } from 'node:events';
 import type * as nodeNet from 'node:net';
 import { createInterface } from 'node:readline';
+import type { Duplex } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { setImmediate as turn } from 'node:timers/promises';
 import { inherits } from 'node:util';
@@ -28,6 +29,63 @@ async function program(net: Net, from: Net, host: string, word: string): Promise
   await once(server, 'close');
   return answer;
 }
+
+/** Every member by the types of Node 20; what is optional or gone is undefined. */
+const OF_SOCKET = {
+  address: 1,
+  autoSelectFamilyAttemptedAddresses: undefined, // only where addresses of both families are tried
+  bufferSize: 1,
+  bytesRead: 1,
+  bytesWritten: 1,
+  connect: 1,
+  connecting: 1,
+  destroySoon: 1,
+  localAddress: 1,
+  localFamily: 1,
+  localPort: 1,
+  pending: 1,
+  readyState: 1,
+  ref: 1,
+  remoteAddress: 1,
+  remoteFamily: 1,
+  remotePort: 1,
+  resetAndDestroy: 1,
+  setKeepAlive: 1,
+  setNoDelay: 1,
+  setTimeout: 1,
+  timeout: undefined, // only once it has been set
+  unref: 1,
+} satisfies Record<Exclude<keyof nodeNet.Socket, keyof Duplex>, 1 | undefined>;
+
+const OF_SERVER = {
+  address: 1,
+  close: 1,
+  connections: undefined, // gone since Node 10
+  getConnections: 1,
+  listen: 1,
+  listening: 1,
+  maxConnections: undefined, // only once it has been set
+  ref: 1,
+  unref: 1,
+} satisfies Record<Exclude<keyof nodeNet.Server, keyof EventEmitter | symbol>, 1 | undefined>;
+
+const OF_NET = {
+  BlockList: 1,
+  Server: 1,
+  Socket: 1,
+  SocketAddress: 1,
+  Stream: 1,
+  connect: 1,
+  createConnection: 1,
+  createServer: 1,
+  getDefaultAutoSelectFamily: 1,
+  getDefaultAutoSelectFamilyAttemptTimeout: 1,
+  isIP: 1,
+  isIPv4: 1,
+  isIPv6: 1,
+  setDefaultAutoSelectFamily: 1,
+  setDefaultAutoSelectFamilyAttemptTimeout: 1,
+} satisfies Record<keyof typeof nodeNet | 'Stream', 1>;
 
 const thrown = (attempt: () => unknown): unknown => {
   try {
@@ -231,6 +289,28 @@ onEachNetwork((network) => {
     socket.on('lookup', (...said) => asked.push(said));
     expect(await text(socket)).toBe('found');
     expect(asked).toEqual(['somewhere.test', 6]);
+  });
+
+  test('a lookup that gives all addresses there are', async () => {
+    const { port } = await serving(network(), (socket) => socket.end('found'));
+    const { address, clientNet } = network();
+    const lookup: nodeNet.LookupFunction = (_name, _options, found) => found(null, [{ address, family: 6 }]);
+    expect(await text(clientNet.connect({ port, host: 'somewhere.test', lookup }))).toBe('found');
+  });
+
+  test('nothing that node:net documents is missing', () => {
+    const { net } = network();
+    const missing = (names: object, from: object): string[] =>
+      Object.entries(names).flatMap(([name, documented]) => (documented === undefined || name in from ? [] : [name]));
+    expect(missing(OF_NET, net)).toEqual([]);
+    expect(missing(OF_SOCKET, new net.Socket())).toEqual([]);
+    expect(
+      missing(
+        OF_SERVER,
+        net.createServer().on('error', () => {}),
+      ),
+    ).toEqual([]);
+    expect(Symbol.asyncDispose in net.createServer() && Symbol.asyncDispose in new net.Socket()).toBe(true);
   });
 
   test.each([

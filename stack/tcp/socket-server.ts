@@ -63,6 +63,8 @@ export class Server extends EventEmitter {
   /** Connections between quiesce() or restore() and what follows; without a socket: its application has let go. */
   readonly #moving = new Map<Connection, Socket | undefined>();
   #listener: Listener | undefined;
+  /** close() has been called, and 'close' is still to be told. */
+  #closing = false;
   /** Where listen() was called: its AsyncLocalStorage is that of the connections, as with net.Server. */
   #context: AsyncResource | undefined;
   /** listen() waits for this lookup; what comes for an earlier one is too late. */
@@ -108,6 +110,7 @@ export class Server extends EventEmitter {
     this.#looking = undefined;
     this.#listener?.close(this.#home.clock.now());
     this.#listener = undefined;
+    this.#closing = true;
     this.#closeWhenEmpty();
     return this;
   }
@@ -271,7 +274,8 @@ export class Server extends EventEmitter {
   }
 
   #closeWhenEmpty(): void {
-    if (this.listening || this.#sockets.size > 0) return;
+    if (!this.#closing || this.listening || this.#sockets.size > 0) return;
+    this.#closing = false;
     process.nextTick(() => this.emit('close'));
   }
 }

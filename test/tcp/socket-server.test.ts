@@ -46,6 +46,22 @@ describe('connections', () => {
     expect(closed).toHaveBeenCalledTimes(1);
   });
 
+  test("the app of a port, for which a member listens, tells no 'close' when its last connection has ended", async () => {
+    const tcp = new FakeTcp();
+    const app = new Server(tcp.home, {}, (socket) => socket.resume());
+    const closed = vi.fn();
+    app.on('close', closed);
+    tcp.home.tcp.listen({ port: 80 }, (now, connection) => app.accept(now, connection));
+    connectSocket(tcp.home, { host: SERVER, port: 80 }).resume().end();
+    await once(app, 'connection');
+    await settle();
+    expect(await new Promise((resolve) => app.getConnections((_error, count) => resolve(count)))).toBe(0);
+    expect(closed).not.toHaveBeenCalled();
+    app.close();
+    await settle();
+    expect(closed).toHaveBeenCalledTimes(1);
+  });
+
   test('a connection beyond maxConnections is reset and told as drop', async () => {
     const tcp = new FakeTcp();
     const server = new Server(tcp.home).listen(80);

@@ -6,6 +6,7 @@
 import { below, type Random } from '../core/random.ts';
 import { after, type Duration, type Instant, ZERO } from '../core/time.ts';
 import type { Timer, TimerQueue } from '../core/timer-queue.ts';
+import { ECN, isEct, setEcn } from '../wire/ecn.ts';
 import type { Device, DeviceOffloads, Frame, FramesHandler } from './device.ts';
 import { NO_OFFLOADS } from './device.ts';
 import { cutSuperFrame } from './segment.ts';
@@ -20,6 +21,10 @@ export interface LinkConditions {
   /** A corrupted packet has one bit flipped in so many of its first octets: headers only, or anywhere. */
   readonly corruptionSpan: number;
   readonly reordering: number;
+  /** Of a CE mark on a packet whose sender knows ECN (RFC 3168 5). */
+  readonly marking: number;
+  /** Such packets are marked too when so much waits for the rate. */
+  readonly markingQueueBytes: number;
   /** How much later a reordered packet comes; the packets behind it are not held back. */
   readonly reorderingDelay: Duration;
   /** Bits a second; 0: no limit. */
@@ -38,6 +43,8 @@ export const PERFECT: LinkConditions = {
   corruption: 0,
   corruptionSpan: Number.POSITIVE_INFINITY,
   reordering: 0,
+  marking: 0,
+  markingQueueBytes: Number.POSITIVE_INFINITY,
   reorderingDelay: ZERO,
   rate: 0,
   queueBytes: 256 * 1024,
@@ -53,6 +60,8 @@ export interface LinkStatistics {
   lost: number;
   duplicated: number;
   corrupted: number;
+  /** Marked CE. */
+  marked: number;
   reordered: number;
   /** Dropped because the queue in front of the rate was full. */
   overflowed: number;
@@ -81,6 +90,7 @@ export class Link {
     lost: 0,
     duplicated: 0,
     corrupted: 0,
+    marked: 0,
     reordered: 0,
     overflowed: 0,
     oversized: 0,
@@ -131,11 +141,22 @@ export class Link {
       this.statistics.lost += 1;
       return;
     }
-    this.#fly(departure, bytes);
+    const mark = this.#marks(now, departure, bytes);
+    this.#fly(departure, bytes, mark);
     if (this.#happens(duplication)) {
       this.statistics.duplicated += 1;
-      this.#fly(departure, bytes);
+      this.#fly(departure, bytes, mark);
     }
+  }
+
+  /** RFC 3168 5: in place of a drop, early. */
+  #marks(now: Instant, departure: Instant, bytes: Uint8Array): boolean {
+    const { marking, markingQueueBytes, rate } = this.#conditions;
+    if (!isEct((bytes[1] ?? 0) >>> 4)) return false;
+    const waiting = rate > 0 ? ((departure - now) * rate) / 8e6 - bytes.length : 0;
+    if (waiting <= markingQueueBytes && !this.#happens(marking)) return false;
+    this.statistics.marked += 1;
+    return true;
   }
 
   /** When the packet has left the rate limiter, or undefined where its queue is full. */
@@ -150,9 +171,10 @@ export class Link {
     return Math.ceil(this.#busyUntil) as Instant;
   }
 
-  #fly(departure: Instant, bytes: Uint8Array): void {
+  #fly(departure: Instant, bytes: Uint8Array, mark: boolean): void {
     const { delay, reordering, reorderingDelay, corruption, corruptionSpan } = this.#conditions;
     const copy = bytes.slice();
+    if (mark) setEcn(copy, ECN.ce);
     if (this.#happens(corruption) && copy.length > 0) {
       this.statistics.corrupted += 1;
       const at = below(this.#random, Math.min(copy.length, corruptionSpan));

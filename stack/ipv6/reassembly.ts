@@ -5,6 +5,7 @@
 import { equalBytes, setU8, setU16 } from '../core/bytes.ts';
 import { after, type Instant, seconds } from '../core/time.ts';
 import type { Timer, TimerQueue } from '../core/timer-queue.ts';
+import { ECN, ECN_MASK, setEcn } from '../wire/ecn.ts';
 import { FRAGMENT_HEADER_LEN, type FragmentHeader } from '../wire/extension-header.ts';
 import { IPV6_FIELD, IPV6_HEADER_LEN, type Ipv6Header } from '../wire/ipv6.ts';
 import { FairTable } from './fair-table.ts';
@@ -20,6 +21,8 @@ export const MAX_REASSEMBLY_OCTETS_OF_ONE_SITE = MAX_REASSEMBLY_OCTETS / 4;
 /** 65535 octets over the minimum MTU are 54 fragments. */
 export const MAX_FRAGMENTS = 128;
 const MAX_PAYLOAD_LENGTH = 0xffff;
+const CE_SEEN = 1 << ECN.ce;
+const NOT_ECT_SEEN = 1 << ECN.notEct;
 
 /** What a fragment costs beside its octets, so that tiny ones are not free. */
 export const FRAGMENT_OVERHEAD = 256;
@@ -55,6 +58,8 @@ interface Assembly {
   total: number | undefined;
   /** The first fragment, octets copied: its headers go in front of the whole. */
   first: Fragment | undefined;
+  /** Which ECN fields have come, a bit each. */
+  ecn: number;
   /** RFC 8200 4.5: fragments that overlap spoil the packet, those still to come included. */
   spoiled: boolean;
 }
@@ -106,7 +111,13 @@ export class Reassembly {
     // A first fragment with more headers in front of its Fragment header than the others have.
     if (assembly.first.at - IPV6_HEADER_LEN + assembly.total > MAX_PAYLOAD_LENGTH)
       return { dropped: 'fragment-too-long' };
-    return { packet: joined(assembly.first, assembly.pieces, assembly.total) };
+    const packet = joined(assembly.first, assembly.pieces, assembly.total);
+    if ((assembly.ecn & CE_SEEN) !== 0) {
+      // RFC 3168 5.3: a mark on any is one on the whole, but there is none for a sender that knows no marks.
+      if ((assembly.ecn & NOT_ECT_SEEN) !== 0) return { dropped: 'fragment-ecn' };
+      setEcn(packet, ECN.ce);
+    }
+    return { packet };
   }
 
   #begin(now: Instant, key: string, { ip: { source } }: Fragment): Assembly {
@@ -121,6 +132,7 @@ export class Reassembly {
       cost: 0,
       total: undefined,
       first: undefined,
+      ecn: 0,
       spoiled: false,
     };
     this.#assemblies.add(key, source, assembly);
@@ -151,6 +163,7 @@ export class Reassembly {
     const copy = fragment.packet.slice(offset === 0 ? 0 : start);
     if (offset === 0) assembly.first = { ...fragment, packet: copy };
     assembly.pieces.splice(place, 0, { offset, end, data: offset === 0 ? copy.subarray(start) : copy });
+    assembly.ecn |= 1 << (fragment.ip.trafficClass & ECN_MASK);
     assembly.octets += data.length;
     this.#charge(assembly, copy.length + FRAGMENT_OVERHEAD);
     return undefined;

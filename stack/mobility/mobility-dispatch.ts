@@ -8,6 +8,7 @@ import { type Instant, milliseconds } from '../core/time.ts';
 import type { HomeAddressOptionSeen, HookVerdict } from '../ipv6/hooks.ts';
 import type { IcmpErrorReport, ReceivedPacket, UpperVerdict } from '../ipv6/port.ts';
 import { type Address, UNSPECIFIED } from '../wire/address.ts';
+import { ECN_MASK, ecnOutOfTunnel, setEcn } from '../wire/ecn.ts';
 import { type Ipv6Header, PROTOCOL, pseudoHeaderSum } from '../wire/ipv6.ts';
 import { BINDING_ERROR, MOBILITY_FIELD, type MobilityMessage, parseMobilityHeader } from '../wire/mobility.ts';
 import type { MobilityEnvironment } from './api.ts';
@@ -137,7 +138,13 @@ export class MobilityDispatch {
     if (inner === undefined) return this.#drop('tunnel-malformed');
     const outer = { source: packet.wireSource, destination: packet.wireDestination };
     if (!this.#tunnelEnds.some((end) => end.accepts(outer, inner.header))) return this.#drop('tunnel-refused');
-    this.#environment.ipv6.inject(now, inner.bytes, outer);
+    const ecn = ecnOutOfTunnel(inner.header.trafficClass, packet.trafficClass);
+    if (ecn === undefined) return this.#drop('tunnel-ecn');
+    // A mark of the way through the tunnel: in a copy, for the octets are lent.
+    const marked = ecn !== (inner.header.trafficClass & ECN_MASK);
+    const bytes = marked ? inner.bytes.slice() : inner.bytes;
+    if (marked) setEcn(bytes, ecn);
+    this.#environment.ipv6.inject(now, bytes, outer);
     return 'accepted';
   }
 

@@ -2,6 +2,7 @@
 // send window is updated, the round trip is measured, and loss recovery hears of it.
 
 import { after, type Duration, elapsed, type Instant, ZERO } from '../core/time.ts';
+import { takeEcho } from './ecn.ts';
 import type { Acknowledged } from './flight.ts';
 import { echoAge, timestampTick, userDeadline } from './options.ts';
 import { beginAck, endAck, onAdvance, onDuplicateAck } from './recovery.ts';
@@ -33,6 +34,7 @@ export function takeAck(tcb: Tcb, now: Instant, seg: Segment): Verdict {
   else if (isDuplicate(tcb, seg, fresh)) onDuplicateAck(tcb);
   updateSendWindow(tcb, now, seg);
   judgeRecovery(tcb, now, seg, advanced);
+  takeEcho(tcb, now, seg);
   endAck(tcb, now);
   takeProbeAnswer(tcb, now, seg, advanced);
   tcb.layer.observer.ackAccepted?.(now, tcb.connection, seg.packet);

@@ -53,6 +53,8 @@ export interface ConnectionEvents {
   drained?(now: Instant): void;
 }
 
+export type EcnOption = 'on' | 'passive' | 'off';
+
 export interface TcpOptions {
   /** Send buffer in octets, to begin with; alone it is a fixed size. Default 128 KiB, and it grows. */
   readonly sendBuffer?: number;
@@ -63,6 +65,8 @@ export interface TcpOptions {
   /** How far the receive buffer may grow with what is read in a round trip. Default `receiveBuffer`, or else 16 MiB. */
   readonly maxReceiveBuffer?: number;
   readonly congestion?: 'cubic' | 'newreno';
+  /** Explicit Congestion Notification (RFC 3168): ask for it, or take it where the peer asks. Default 'passive'. */
+  readonly ecn?: EcnOption;
   /** Nagle's algorithm off. Default false (as net.Socket: on). */
   readonly noDelay?: boolean;
   /** Delayed ACK (RFC 9293 3.8.6.3). 0: acknowledge each segment at once. Default 40 ms. */
@@ -120,6 +124,8 @@ export interface ConnectionInfo {
   readonly retransmits: number;
   readonly sackPermitted: boolean;
   readonly timestamps: boolean;
+  /** Both ends have agreed to ECN. */
+  readonly ecn: boolean;
   /** Text of the SYN was taken before the handshake was done (RFC 7413). */
   readonly fastOpened: boolean;
   /** What the buffers hold at most, as they are now. */

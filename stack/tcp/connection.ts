@@ -61,7 +61,7 @@ export class TcpConnection implements Connection {
   }
 
   get info(): ConnectionInfo {
-    const { rtt, congestion, snd, ts, retransmits, sackPermitted, sendBuffer, receiveBuffer } = this.#tcb;
+    const { rtt, congestion, snd, ts, ecn, retransmits, sackPermitted, sendBuffer, receiveBuffer } = this.#tcb;
     return {
       srtt: rtt.srtt,
       minRtt: rtt.minRtt,
@@ -74,6 +74,7 @@ export class TcpConnection implements Connection {
       retransmits,
       sackPermitted,
       timestamps: ts.on,
+      ecn: ecn.on,
       fastOpened: this.#tcb.fastOpened,
       sendBuffer: sendBuffer.capacity,
       receiveBuffer: receiveBuffer.capacity,

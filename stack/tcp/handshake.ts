@@ -7,6 +7,7 @@ import type { ReceivedPacket } from '../ipv6/port.ts';
 import { TCP_FLAG, type TcpHeader } from '../wire/tcp.ts';
 import type { TcpOptions as WireOptions } from '../wire/tcp-option.ts';
 import { takeAck } from './ack-input.ts';
+import { takeEcnSetup } from './ecn.ts';
 import { EVENT, raise } from './events.ts';
 import { afterFastOpen, textForSyn } from './fast-open.ts';
 import { MIN_MSS } from './limits.ts';
@@ -48,13 +49,14 @@ export function acceptSyn(tcb: Tcb, now: Instant, header: TcpHeader, packet: Rec
 }
 
 /** What acceptSyn() would have left of a SYN with these options: a SYN cookie says them. The ACK at hand follows. */
-export function openFromCookie(tcb: Tcb, now: Instant, options: WireOptions): void {
+export function openFromCookie(tcb: Tcb, now: Instant, options: WireOptions, ecn: boolean): void {
   transition(tcb, now, 'SYN-RECEIVED');
   tcb.rcv.nxt = SYN_POSITION + 1;
   tcb.rcv.lastAckSent = SYN_POSITION + 1;
   tcb.rcv.mss = MIN_MSS;
   tcb.rcv.edge = Math.min(0xffff, tcb.receiveBuffer.capacity);
   takeSynOptions(tcb, now, options);
+  tcb.ecn.on = ecn;
   tcb.snd.nxt = SYN_POSITION + 1;
   tcb.flight.push(SYN_POSITION, SYN_POSITION + 1, now, tcb.snd.mss);
   tcb.flight.stopTiming(); // when the SYN,ACK was sent is not known
@@ -94,6 +96,7 @@ function takeSyn(tcb: Tcb, now: Instant, seg: Segment): void {
   tcb.rcv.nxt = SYN_POSITION + 1;
   tcb.rcv.mss = MIN_MSS;
   takeSynOptions(tcb, now, seg.header.options);
+  takeEcnSetup(tcb, seg.header.flags);
   tcb.snd.wnd = seg.wnd;
   tcb.snd.maxWnd = seg.wnd;
   tcb.snd.wl1 = seg.seq;

@@ -42,6 +42,7 @@ export function expandOptions(options: TcpOptions): ExpandedTcpOptions {
     receiveBuffer: receive.size,
     maxReceiveBuffer: receive.limit,
     congestion: options.congestion ?? 'cubic',
+    ecn: options.ecn ?? 'passive',
     noDelay: options.noDelay ?? false,
     delayedAck: clamp(options.delayedAck ?? DEFAULT_DELAYED_ACK, 0, MAX_DELAYED_ACK) as Duration,
     userTimeout: options.userTimeout ?? DEFAULT_USER_TIMEOUT,

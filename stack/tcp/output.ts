@@ -8,6 +8,7 @@ import { PROTOCOL } from '../wire/ipv6.ts';
 import { seq } from '../wire/seq.ts';
 import { emitTcpHeader, TCP_CHECKSUM, TCP_FLAG, type TcpHeaderFields, tcpHeaderLength } from '../wire/tcp.ts';
 import { MAX_SACK_BLOCKS, NO_TCP_OPTIONS, type SackBlock, type TcpOptions as WireOptions } from '../wire/tcp-option.ts';
+import { ecnField, ecnFlags, ecnFlagsOfSyn } from './ecn.ts';
 import { MAX_IPV6_PAYLOAD, MAX_SACK_BLOCKS_BESIDE_TIMESTAMP } from './limits.ts';
 import { synOptions, timestampValue } from './options.ts';
 import { type Position, SYN_POSITION, seqAt } from './position.ts';
@@ -49,12 +50,13 @@ export function emitRange(
   const textStart = Math.max(0, start);
   const length = Math.max(0, Math.min(end, tcb.sendBuffer.end) - textStart);
   const mss = currentMss(tcb);
+  const newText = length > 0 && !retransmission && !syn;
   const header: TcpHeaderFields = {
     sourcePort: tcb.local.port,
     destinationPort: tcb.remote.port,
     seq: seqAt(tcb.snd.iss, start),
     ack: tcb.state === 'SYN-SENT' ? seq(0) : seqAt(tcb.rcv.irs, tcb.rcv.nxt),
-    flags: flagsOf(tcb, start, end, length),
+    flags: flagsOf(tcb, start, end, length) | (syn ? ecnFlagsOfSyn(tcb) : ecnFlags(tcb, newText)),
     window: advertiseWindow(tcb, syn),
     options: syn ? synOptions(tcb, now) : segmentOptions(tcb, now),
   };
@@ -62,7 +64,7 @@ export function emitRange(
   if (end > start) tcb.snd.lastSentAt = now;
   if (retransmission) tcb.retransmits += 1;
   tcb.layer.observer.segmentSent?.(now, tcb.connection, { offset: textStart, length, retransmission, rst: false });
-  return sendPacket(tcb, now, header, textStart, length, mss);
+  return sendPacket(tcb, now, header, ecnField(tcb, newText), textStart, length, mss);
 }
 
 /** A pure ACK at SND.NXT. */
@@ -107,6 +109,7 @@ function sendPacket(
   tcb: Tcb,
   now: Instant,
   header: TcpHeaderFields,
+  trafficClass: number,
   textStart: Position,
   length: number,
   mss: number,
@@ -125,6 +128,7 @@ function sendPacket(
     end: textAt + length,
     checksumOffset: TCP_CHECKSUM,
     flowLabel: tcb.flowLabel,
+    trafficClass,
   };
   return ipv6.send(now, length > mss ? { ...packet, gsoSize: mss } : packet);
 }

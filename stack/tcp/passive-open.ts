@@ -11,6 +11,7 @@ import { emitTcpHeader, TCP_CHECKSUM, TCP_FLAG, type TcpHeader, tcpHeaderLength 
 import type { TcpOptions as WireOptions } from '../wire/tcp-option.ts';
 import type { Endpoint, ExpandedTcpOptions } from './api.ts';
 import { ChallengeBudget } from './challenge.ts';
+import { asksForEcn } from './ecn.ts';
 import type { FastOpenCookies } from './fast-open-cookies.ts';
 import { acceptSyn, openFromCookie, type TextOfSyn, tellOpen } from './handshake.ts';
 import { COOKIE_LIFETIME, COOKIE_REFUSAL_PERIOD, COOKIE_REFUSALS, MAX_CONNECTIONS } from './limits.ts';
@@ -18,7 +19,7 @@ import type { TcpListener } from './listener.ts';
 import { mssToAdvertise, timestampTick, windowShiftFor } from './options.ts';
 import { segmentArrives } from './segment-arrives.ts';
 import { output } from './send.ts';
-import { packOptions, type SynCookies, unpackOptions, valueAfter } from './syn-cookie.ts';
+import { packOptions, type SynCookies, unpackEcn, unpackOptions, valueAfter } from './syn-cookie.ts';
 import type { Tcb, TcbLayer } from './tcb.ts';
 
 /** What a connection from a passive open begins with. */
@@ -113,14 +114,16 @@ export class PassiveOpens {
     const { isn, timestampOffset } = cookies.make(now, packet, header);
     const { receiveBuffer } = listener.options;
     const mss = mssToAdvertise(ipv6.path(now, packet.destination, packet.source));
-    const options = cookieOptions(mss, header.options, timestampTick(now) + timestampOffset, receiveBuffer);
+    // Like the rest of what was agreed, it can be known again only with timestamps.
+    const ecn = header.options.timestamp !== undefined && asksForEcn(header.flags, listener.options.ecn);
+    const options = cookieOptions(mss, header.options, timestampTick(now) + timestampOffset, receiveBuffer, ecn);
     const { buffer, start } = ipv6.allocate(tcpHeaderLength(options));
     const answer = {
       sourcePort: header.destinationPort,
       destinationPort: header.sourcePort,
       seq: isn,
       ack: seqAdd(header.seq, 1),
-      flags: TCP_FLAG.syn | TCP_FLAG.ack,
+      flags: TCP_FLAG.syn | TCP_FLAG.ack | (ecn ? TCP_FLAG.ece : 0),
       window: Math.min(0xffff, receiveBuffer),
       options,
     };
@@ -147,7 +150,8 @@ export class PassiveOpens {
       ...(timestamp && { timestampOffset: (valueAfter(timestamp.echo) - timestampTick(now)) >>> 0 }),
     };
     const tcb = this.#layer.createTcb(now, ...endsOf(packet, header), listener.options, seed);
-    openFromCookie(tcb, now, timestamp === undefined ? { mss } : { mss, timestamp, ...unpackOptions(timestamp.echo) });
+    const options = timestamp === undefined ? { mss } : { mss, timestamp, ...unpackOptions(timestamp.echo) };
+    openFromCookie(tcb, now, options, timestamp !== undefined && unpackEcn(timestamp.echo));
     this.#layer.counters.bump('syn-cookie-taken');
     segmentArrives(tcb, now, header, packet);
   }
@@ -168,12 +172,18 @@ const endsOf = (packet: ReceivedPacket, header: TcpHeader): [local: Endpoint, re
 ];
 
 /** What the SYN,ACK agrees to: only with timestamps can any of it be known again. */
-function cookieOptions(mss: number, offered: WireOptions, tick: number, receiveBuffer: number): WireOptions {
+function cookieOptions(
+  mss: number,
+  offered: WireOptions,
+  tick: number,
+  receiveBuffer: number,
+  ecn: boolean,
+): WireOptions {
   const { timestamp } = offered;
   if (timestamp === undefined) return { mss };
   // By assignment: spreading costs as much as all the rest of an answer.
   const options: Writable<WireOptions> = { mss };
-  options.timestamp = { value: packOptions(tick >>> 0, offered), echo: timestamp.value };
+  options.timestamp = { value: packOptions(tick >>> 0, offered, ecn), echo: timestamp.value };
   if (offered.sackPermitted === true) options.sackPermitted = true;
   if (offered.windowScale !== undefined) options.windowScale = windowShiftFor(receiveBuffer);
   return options;

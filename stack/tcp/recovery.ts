@@ -5,6 +5,7 @@
 
 import { EPOCH, elapsed, type Instant, ZERO } from '../core/time.ts';
 import type { AckEvent } from './congestion/congestion.ts';
+import { isReducedForMark } from './ecn.ts';
 import { beginFRto, type FRto } from './f-rto.ts';
 import type { Run } from './flight.ts';
 import { DUP_THRESH } from './limits.ts';
@@ -58,7 +59,7 @@ export function sendRoom(tcb: Tcb): number {
 export function onAdvance(tcb: Tcb, now: Instant, acked: number): void {
   const { recovery, snd } = tcb;
   // The ACK that ends a fast recovery does not open the window as well (RFC 6582 3.2, step 3).
-  const grows = recovery.phase !== 'recovery' && acked > 0;
+  const grows = recovery.phase !== 'recovery' && acked > 0 && !isReducedForMark(tcb);
   if (recovery.phase !== 'open' && snd.una >= recovery.point) endRecovery(tcb);
   else if (recovery.phase === 'recovery') onPartialAck(tcb, acked);
   else if (recovery.phase === 'open') recovery.dupAcks = 0;
@@ -146,9 +147,12 @@ function beginRecovery(tcb: Tcb, now: Instant): void {
   // Without what this very ACK has brought, if it is an ACK that began it (RFC 9937 6.2).
   const before = snd.nxt - snd.una - flight.sackedOctets + flight.delivered - recovery.ackStart.delivered;
   recovery.prr.begin(before, flight.pipe);
-  tcb.congestion.onLoss(now, snd.nxt - snd.una);
-  tcb.doubt.begin('recovery');
-  tcb.copies.begin();
+  tcb.ecn.cwrDue = tcb.ecn.on; // RFC 3168 6.1.2: whatever the reason
+  if (!isReducedForMark(tcb)) {
+    tcb.congestion.onLoss(now, snd.nxt - snd.una);
+    tcb.doubt.begin('recovery');
+    tcb.copies.begin();
+  }
   tcb.layer.trace(now, { layer: 'tcp', event: 'fast-recovery', detail: { una: snd.una, point: snd.nxt } });
 }
 
@@ -159,6 +163,7 @@ export function onTimeoutLoss(tcb: Tcb, now: Instant): void {
   if (flight.head?.sacked === true) flight.forgetSacks();
   const repeated = tcb.timeouts > 0;
   tcb.congestion.onTimeout(now, snd.nxt - snd.una, repeated);
+  tcb.ecn.cwrDue = tcb.ecn.on;
   flight.markHeadLost(snd.mss);
   flight.markLostSentUntil(lateAt(tcb, now));
   tcb.timers.reordering.cancel();

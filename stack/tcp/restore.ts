@@ -61,6 +61,7 @@ export function restoreTcb(
   tcb.ts.recent = timestamps.recent;
   tcb.ts.recentAt = Math.max(EPOCH, now - timestamps.recentAgeUs) as Instant;
   tcb.rtt.restore(snapshot.rtt);
+  Object.assign(tcb.ecn, snapshot.ecn);
   tcb.frozenTimers = snapshot.timers;
   Object.assign(tcb, snapshot.attempts);
   restoreSend(tcb, now, snapshot, mss);
@@ -106,9 +107,9 @@ function restoreReceive(tcb: Tcb, snapshot: ConnectionSnapshot): void {
 }
 
 function optionsOf(options: OptionsSnapshot): ExpandedTcpOptions {
-  const { sendBuffer, maxSendBuffer, receiveBuffer, maxReceiveBuffer, congestion, noDelay } = options;
+  const { sendBuffer, maxSendBuffer, receiveBuffer, maxReceiveBuffer, congestion, ecn, noDelay } = options;
   return {
-    ...{ sendBuffer, maxSendBuffer, receiveBuffer, maxReceiveBuffer, congestion, noDelay },
+    ...{ sendBuffer, maxSendBuffer, receiveBuffer, maxReceiveBuffer, congestion, ecn, noDelay },
     delayedAck: options.delayedAckUs as Duration,
     userTimeout: options.userTimeoutUs as Duration,
     keepAlive: options.keepAliveUs as Duration,

@@ -9,6 +9,7 @@ import { checkReset } from './checks/reset.ts';
 import { checkSequence } from './checks/sequence.ts';
 import { checkSyn } from './checks/syn.ts';
 import { checkUrgent } from './checks/urgent.ts';
+import { takeMark } from './ecn.ts';
 import { inSynSent, takeCrossedSynAck } from './handshake.ts';
 import { takeFin, takeText } from './receive.ts';
 import { Segment } from './segment.ts';
@@ -34,6 +35,7 @@ function runChecks(tcb: Tcb, now: Instant, seg: Segment): void {
   if (checkAck(tcb, now, seg) === 'drop') return; // fifth
   checkUrgent(tcb, seg); // sixth
   if (!receives(tcb.state)) return;
+  takeMark(tcb, seg);
   takeText(tcb, now, seg); // seventh
   takeFin(tcb, now, seg); // eighth
 }

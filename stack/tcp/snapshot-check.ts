@@ -21,6 +21,7 @@ function checkSend(snapshot: ConnectionSnapshot, reader: FieldReader): void {
   reader.check(send.una <= send.nxt, 'send.una is beyond send.nxt');
   reader.check(send.nxt <= send.end + (send.fin ? 1 : 0), 'send.nxt is beyond what was written');
   reader.check(send.nxt - send.una <= MAX_SPAN, 'too much in flight');
+  reader.check(snapshot.ecn.point <= send.nxt, 'ecn.point is beyond send.nxt');
   reader.check(send.wnd <= send.maxWnd, 'send.wnd is beyond the largest ever');
   reader.check(send.end - start <= options.sendBuffer, 'the send buffer overflows');
   reader.check(

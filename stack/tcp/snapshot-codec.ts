@@ -20,6 +20,7 @@ import { checkSnapshot } from './snapshot-check.ts';
 import {
   type AttemptsSnapshot,
   type ConnectionSnapshot,
+  type EcnSnapshot,
   type EndpointSnapshot,
   type NegotiatedSnapshot,
   type OptionsSnapshot,
@@ -101,6 +102,7 @@ function readSnapshot(r: FieldReader): ConnectionSnapshot {
     send: readSend(r.map('send')),
     receive: readReceive(r.map('receive')),
     timestamps: readTimestamps(r.map('timestamps')),
+    ecn: readEcn(r.map('ecn')),
     sendBuffer: r.list('sendBuffer', MAX_CHUNKS).map(readChunk),
     receiveBuffer: readChunk(r.map('receiveBuffer')),
     outOfOrder: r.list('outOfOrder', MAX_OUT_OF_ORDER_RANGES).map(readChunk),
@@ -132,6 +134,7 @@ const readOptions = (r: FieldReader): OptionsSnapshot => ({
   receiveBuffer: r.integer('receiveBuffer', MIN_BUFFER, MAX_BUFFER),
   maxReceiveBuffer: r.integer('maxReceiveBuffer', MIN_BUFFER, MAX_BUFFER),
   congestion: r.oneOf('congestion', ['cubic', 'newreno']),
+  ecn: r.oneOf('ecn', ['on', 'passive', 'off']),
   noDelay: r.boolean('noDelay'),
   delayedAckUs: r.number('delayedAckUs', 0, MAX_DURATION_US),
   userTimeoutUs: r.number('userTimeoutUs', 0, MAX_DURATION_US),
@@ -181,6 +184,13 @@ const readTimestamps = (r: FieldReader): TimestampSnapshot => ({
   value: r.integer('value', 0, MAX_U32),
   recent: r.integer('recent', 0, MAX_U32),
   recentAgeUs: r.number('recentAgeUs', 0, MAX_DURATION_US),
+});
+
+const readEcn = (r: FieldReader): EcnSnapshot => ({
+  on: r.boolean('on'),
+  echo: r.boolean('echo'),
+  cwrDue: r.boolean('cwrDue'),
+  point: r.integer('point', -1, MAX_POSITION),
 });
 
 const readRtt = (r: FieldReader): RttState => ({

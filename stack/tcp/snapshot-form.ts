@@ -2,13 +2,13 @@
 // streams are positions (position.ts); times are ages relative to the moment of the cut, so the clocks of two
 // nodes need not agree.
 
-import type { TcpState } from './api.ts';
+import type { EcnOption, TcpState } from './api.ts';
 import type { CongestionState } from './congestion/congestion.ts';
 import type { RttState } from './rtt.ts';
 import type { TimerAges } from './timers.ts';
 
 /** Raised whenever a field changes its meaning; a node refuses a snapshot of another version. */
-export const SNAPSHOT_VERSION = 2;
+export const SNAPSHOT_VERSION = 3;
 
 /** Octets of a stream: the first one is at `offset`. */
 export interface StreamChunk {
@@ -40,6 +40,7 @@ export interface ConnectionSnapshot {
   readonly send: SendSnapshot;
   readonly receive: ReceiveSnapshot;
   readonly timestamps: TimestampSnapshot;
+  readonly ecn: EcnSnapshot;
   /** What is written and not acknowledged; pieces may be missing while they travel apart. */
   readonly sendBuffer: readonly StreamChunk[];
   /** What is received in order and not read. */
@@ -59,6 +60,7 @@ export interface OptionsSnapshot {
   readonly receiveBuffer: number;
   readonly maxReceiveBuffer: number;
   readonly congestion: 'cubic' | 'newreno';
+  readonly ecn: EcnOption;
   readonly noDelay: boolean;
   readonly delayedAckUs: number;
   readonly userTimeoutUs: number;
@@ -118,6 +120,14 @@ export interface TimestampSnapshot {
   /** TS.Recent, and how old it is. */
   readonly recent: number;
   readonly recentAgeUs: number;
+}
+
+/** RFC 3168: what ecn.ts keeps. */
+export interface EcnSnapshot {
+  readonly on: boolean;
+  readonly echo: boolean;
+  readonly cwrDue: boolean;
+  readonly point: number;
 }
 
 export interface AttemptsSnapshot {

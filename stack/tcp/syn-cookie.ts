@@ -85,11 +85,12 @@ const OPTION_BITS = 6;
 const OPTION_MASK = (1 << OPTION_BITS) - 1;
 const NO_WINDOW_SCALE = 0xf;
 const SACK_BIT = 0x10;
+const ECN_BIT = 0x20;
 
 /** The last value up to `value` whose low bits tell what the SYN offered: TSval must not run ahead of the clock. */
-export function packOptions(value: number, { windowScale, sackPermitted }: WireOptions): number {
+export function packOptions(value: number, { windowScale, sackPermitted }: WireOptions, ecn: boolean): number {
   const scale = windowScale === undefined ? NO_WINDOW_SCALE : Math.min(windowScale, NO_WINDOW_SCALE - 1);
-  const packed = (value & ~OPTION_MASK) | scale | (sackPermitted === true ? SACK_BIT : 0);
+  const packed = (value & ~OPTION_MASK) | scale | (sackPermitted === true ? SACK_BIT : 0) | (ecn ? ECN_BIT : 0);
   return (packed >>> 0 > value ? packed - (1 << OPTION_BITS) : packed) >>> 0;
 }
 
@@ -101,6 +102,9 @@ export function unpackOptions(echo: number): Pick<WireOptions, 'windowScale' | '
     ...((echo & SACK_BIT) === 0 ? {} : { sackPermitted: true }),
   };
 }
+
+/** Whether the SYN,ACK with that TSval agreed to ECN. */
+export const unpackEcn = (echo: number): boolean => (echo & ECN_BIT) !== 0;
 
 /** The least TSval that is above every one packOptions() may have made of the same tick as `echo`. */
 export const valueAfter = (echo: number): number => ((echo | OPTION_MASK) + 1) >>> 0;

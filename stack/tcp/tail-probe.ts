@@ -3,6 +3,7 @@
 // Here: when the probe timer (PTO) runs, and what the answer to a probe says (7.4). It is sent in send-probe.ts.
 
 import { after, type Duration, type Instant, times } from '../core/time.ts';
+import { isReducedForMark } from './ecn.ts';
 import { MAX_PEER_ACK_DELAY, MIN_PTO, PTO_WITHOUT_RTT } from './limits.ts';
 import type { Position } from './position.ts';
 import type { Segment } from './segment.ts';
@@ -58,7 +59,7 @@ export function takeProbeAnswer(tcb: Tcb, now: Instant, seg: Segment, advanced: 
   const bare = !advanced && seg.length === 0 && (seg.header.options.sack ?? []).length === 0;
   if (tailProbe.isRetransmission && !reported && seg.ack > endSeq) {
     tailProbe.endSeq = undefined;
-    if (recovery.phase === 'open') tcb.congestion.onLoss(now, snd.nxt - snd.una);
+    if (recovery.phase === 'open' && !isReducedForMark(tcb)) tcb.congestion.onLoss(now, snd.nxt - snd.una);
     return;
   }
   // New octets, or both copies arrived: nothing was lost.

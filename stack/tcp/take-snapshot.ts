@@ -37,6 +37,7 @@ export function takeSnapshot(tcb: Tcb, now: Instant): ConnectionSnapshot {
       recent: tcb.ts.recent,
       recentAgeUs: Math.max(0, elapsed(tcb.ts.recentAt, now)),
     },
+    ecn: { on: tcb.ecn.on, echo: tcb.ecn.echo, cwrDue: tcb.ecn.cwrDue, point: tcb.ecn.point },
     sendBuffer: sendBuffer.length === 0 ? [] : [chunk(sendBuffer, sendBuffer.start, sendBuffer.end)],
     receiveBuffer: chunk(receiveBuffer, tcb.rcv.read, receiveBuffer.end),
     outOfOrder: reassembly.islands.map(({ start, end }) => chunk(receiveBuffer, start, end)),
@@ -60,12 +61,12 @@ const chunk = (buffer: StreamBuffer, from: number, to: number): StreamChunk => (
 });
 
 function options(tcb: Tcb): OptionsSnapshot {
-  const { maxSendBuffer, maxReceiveBuffer, congestion, noDelay } = tcb.options;
+  const { maxSendBuffer, maxReceiveBuffer, congestion, ecn, noDelay } = tcb.options;
   const { delayedAck, userTimeout, keepAlive, timeWait } = tcb.options;
   return {
     sendBuffer: tcb.sendBuffer.capacity,
     receiveBuffer: tcb.receiveBuffer.capacity,
-    ...{ maxSendBuffer, maxReceiveBuffer, congestion, noDelay },
+    ...{ maxSendBuffer, maxReceiveBuffer, congestion, ecn, noDelay },
     delayedAckUs: delayedAck,
     userTimeoutUs: userTimeout,
     keepAliveUs: keepAlive,

@@ -11,6 +11,7 @@ import type { Connection, ConnectionError, Endpoint, ExpandedTcpOptions, TcpObse
 import { ChallengeBudget } from './challenge.ts';
 import type { CongestionControl } from './congestion/congestion.ts';
 import { Doubt } from './doubt.ts';
+import { Ecn } from './ecn.ts';
 import type { FastOpenCache } from './fast-open-cache.ts';
 import { Flight } from './flight.ts';
 import { DEFAULT_MSS } from './limits.ts';
@@ -120,6 +121,7 @@ export class Tcb {
   readonly rack = new Rack();
   readonly copies = new SentCopies();
   readonly doubt = new Doubt();
+  readonly ecn = new Ecn();
   readonly tailProbe = new TailProbe();
   readonly reassembly = new Reassembly();
   readonly challenges = new ChallengeBudget();

@@ -56,6 +56,21 @@ describe('Link', () => {
     expect(second.arrivals).toEqual(first.arrivals);
   });
 
+  test('RFC 3168 5: packets of senders that know ECN are marked, by chance or where much waits; others never', () => {
+    const ecnOf = (bytes: Uint8Array): number => ((bytes[1] ?? 0) >>> 4) & 3;
+    const packet = (ecn: number): Uint8Array => Uint8Array.of(0x60, ecn << 4, ...new Uint8Array(998));
+    const chance = world({ marking: 0.5 });
+    for (let i = 0; i < 100; i++) for (const ecn of [0, 1, 2]) chance.link.send(at(i), packet(ecn));
+    chance.run();
+    expect(chance.arrivals.filter(({ bytes }) => ecnOf(bytes) === 0).length).toBe(100);
+    expect(chance.link.statistics.marked).toBe(chance.arrivals.filter(({ bytes }) => ecnOf(bytes) === 3).length);
+    expect(chance.link.statistics.marked).toBeGreaterThan(70);
+    const queue = world({ rate: 8e6, queueBytes: 10_000, markingQueueBytes: 3000 });
+    for (let i = 0; i < 6; i++) queue.link.send(at(0), packet(2));
+    queue.run();
+    expect(queue.arrivals.map(({ bytes }) => ecnOf(bytes))).toEqual([2, 2, 2, 2, 3, 3]);
+  });
+
   test('reordering holds back a fraction; the rest keeps its order', () => {
     const { link, arrivals, run } = world({
       delay: milliseconds(10),

@@ -1,10 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { setU8 } from '../../stack/core/bytes.ts';
+import type { ReceivedPacket } from '../../stack/ipv6/port.ts';
 import { Correspondent } from '../../stack/mobility/correspondent.ts';
 import { HomeAgent } from '../../stack/mobility/home-agent.ts';
 import { MobileNode } from '../../stack/mobility/mobile-node.ts';
 import { address, prefix } from '../../stack/wire/address.ts';
+import { ECN, setEcn } from '../../stack/wire/ecn.ts';
+import { PROTOCOL } from '../../stack/wire/ipv6.ts';
 import { echoRequest, mobilityPacket, packet, tunnelPacket } from './packets.ts';
 import { COOKIE, ScriptedNode } from './scripted-node.ts';
 import { TestHost, theMessage } from './support.ts';
@@ -66,6 +69,27 @@ describe('hostile octets', () => {
     expect(host.dispatch.counters.get('tunnel-refused')).toBe(1);
     expect(host.give(tunnelPacket(HOME_AGENT, SELF, echo))).not.toEqual([]);
   });
+});
+
+test('RFC 6040 4.2: a mark on the way through a tunnel reaches what was in it, or drops it', () => {
+  const through = (inner: number, outer: number) => {
+    const host = everything();
+    const echo = echoRequest({ source: PEER, destination: HOME });
+    setEcn(echo, inner);
+    const tunnelled = tunnelPacket(HOME_AGENT, SELF, echo);
+    setEcn(tunnelled, outer);
+    const fields: number[] = [];
+    const deliver = (_now: unknown, { trafficClass, protocol }: ReceivedPacket) => {
+      if (protocol !== PROTOCOL.ipv6) fields.push(trafficClass & 3);
+      return 'pass' as const;
+    };
+    host.ipv6.addHooks({ delivery: { deliver } });
+    host.give(tunnelled);
+    return { field: fields.at(-1), dropped: host.dispatch.counters.get('tunnel-ecn'), unchanged: echo[1] };
+  };
+  expect(through(ECN.ect0, ECN.ce)).toMatchObject({ field: ECN.ce, dropped: 0, unchanged: ECN.ect0 << 4 });
+  expect(through(ECN.ect0, ECN.ect0)).toMatchObject({ field: ECN.ect0, dropped: 0 });
+  expect(through(ECN.notEct, ECN.ce)).toMatchObject({ dropped: 1 });
 });
 
 describe('several roles on one host', () => {

@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { TraceEvent } from '../../stack/core/trace.ts';
 import type { Link } from '../../stack/device/fault.ts';
-import type { Connection } from '../../stack/tcp/api.ts';
+import type { Connection, TcpOptions } from '../../stack/tcp/api.ts';
 import { sysctlIn } from '../../tools/bench/namespace.ts';
 import { directScene, type Scene, type SceneOptions, type WanOptions, wanScene } from '../../tools/bench/scene.ts';
 import { kernelCounters, offences, type Tolerated } from './interop-counters.ts';
@@ -23,6 +23,8 @@ interface Terms {
   readonly count?: number;
   /** All from this port of the opener's: one after the other, then. */
   readonly localPort?: number;
+  /** Of our end. */
+  readonly tcp?: TcpOptions;
   /** Of our listener. Default: room for all. */
   readonly backlog?: number;
 }
@@ -161,17 +163,17 @@ export class Interop {
     return sides.opener === 'the kernel' ? this.#kernelOpens(sides) : this.#stackOpens(sides);
   }
 
-  async #stackOpens({ ours, theirs, count = 1, localPort }: Sides): Promise<Outcomes> {
+  async #stackOpens({ ours, theirs, count = 1, localPort, tcp }: Sides): Promise<Outcomes> {
     const port = await this.kernel.listen(this.scene.kernelAddress.toString(), theirs);
-    const opened = openAll(count, localPort, (i) => this.#open(port, ours, i, localPort));
+    const opened = openAll(count, localPort, (i) => this.#open(port, ours, i, localPort, tcp));
     return together(opened, this.kernel.collect(port, count));
   }
 
-  #open(port: number, steps: readonly OurStep[], seed = 0, localPort?: number): Promise<Outcome> {
+  #open(port: number, steps: readonly OurStep[], seed = 0, localPort?: number, tcp: TcpOptions = {}): Promise<Outcome> {
     const { stack, kernelAddress } = this.scene;
     const from = localPort === undefined ? {} : { localPort };
     const where = { address: kernelAddress, port, ...from };
-    return play(stack.host.connect({ ...where, allowHalfOpen: true, noDelay: true }), steps, seed);
+    return play(stack.host.connect({ ...where, allowHalfOpen: true, noDelay: true, tcp }), steps, seed);
   }
 
   async #kernelOpens({ ours, theirs, count = 1, localPort, backlog = BACKLOG }: Sides): Promise<Outcomes> {

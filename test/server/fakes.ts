@@ -42,6 +42,7 @@ const INFO: ConnectionInfo = {
   fastOpened: false,
   sendBuffer: 1 << 20,
   receiveBuffer: 1 << 20,
+  ecn: false,
 };
 
 export class FakeConnection implements Connection {
@@ -253,6 +254,7 @@ export function snapshotOf(connection: FakeConnection, sendBuffer: Uint8Array): 
       receiveBuffer: 1 << 20,
       maxReceiveBuffer: 1 << 20,
       congestion: 'cubic',
+      ecn: 'passive',
       noDelay: false,
       delayedAckUs: 0,
       userTimeoutUs: 0,
@@ -283,6 +285,7 @@ export function snapshotOf(connection: FakeConnection, sendBuffer: Uint8Array): 
     },
     receive: { irs: 1, nxt: 0, edge: 1000, lastAckSent: 0, mss: 1400, up: 0, read: 0, unacknowledgedText: 0 },
     timestamps: { value: 1, recent: 1, recentAgeUs: 0 },
+    ecn: { on: false, echo: false, cwrDue: false, point: -1 },
     sendBuffer: sendBuffer.length === 0 ? [] : [{ offset: una, bytes: sendBuffer }],
     receiveBuffer: { offset: 0, bytes: new Uint8Array(0) },
     outOfOrder: [],

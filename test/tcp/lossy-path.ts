@@ -18,6 +18,7 @@ import {
 import type { Connection, TcpOptions } from '../../stack/tcp/api.ts';
 import { Tcp } from '../../stack/tcp/tcp.ts';
 import { type Address, address } from '../../stack/wire/address.ts';
+import { setEcn } from '../../stack/wire/ecn.ts';
 
 const SENDER = address('2001:db8:a::1');
 const RECEIVER = address('2001:db8:b::1');
@@ -68,7 +69,10 @@ class LinkIpv6 implements Ipv6Port {
   }
 
   send(now: Instant, packet: OutgoingPacket): SendVerdict {
-    this.link?.send(now, packet.buffer.subarray(packet.start - IPV6_HEADER_LEN, packet.end));
+    const bytes = packet.buffer.subarray(packet.start - IPV6_HEADER_LEN, packet.end);
+    bytes[1] = 0;
+    setEcn(bytes, (packet.trafficClass ?? 0) & 3);
+    this.link?.send(now, bytes);
     return 'sent';
   }
 
@@ -98,7 +102,7 @@ class LinkIpv6 implements Ipv6Port {
       start: IPV6_HEADER_LEN,
       end: bytes.length,
       hopLimit: 64,
-      trafficClass: 0,
+      trafficClass: (((bytes[0] ?? 0) & 0xf) << 4) | ((bytes[1] ?? 0) >>> 4),
       checksumValid: true,
       gsoSize: 0,
       hasHomeAddressOption: false,

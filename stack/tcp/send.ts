@@ -6,7 +6,7 @@ import type { Run } from './flight.ts';
 import { SWS_OVERRIDE } from './limits.ts';
 import { timestampValue, updateSendMss, userDeadline } from './options.ts';
 import { currentMss, emitRange, maxText, sendAck } from './output.ts';
-import type { Position } from './position.ts';
+import { type Position, SYN_POSITION } from './position.ts';
 import { idleFor, sendRoom } from './recovery.ts';
 import { sends } from './state.ts';
 import { armTailProbe } from './tail-probe.ts';
@@ -103,7 +103,8 @@ function usableSegments(tcb: Tcb, usable: number, unsent: number, mss: number): 
 
 /** RFC 9293 3.8.6.2.1, (2) and (3), and Nagle's algorithm (RFC 9293 3.7.4): less than a segment can go. */
 function smallLength(tcb: Tcb, usable: number, unsent: number): number {
-  const idle = tcb.snd.una === tcb.snd.nxt;
+  // A SYN,ACK that is on its way is no text: what answers text of a SYN (RFC 7413) does not wait for its ACK.
+  const idle = tcb.snd.una === tcb.snd.nxt || tcb.snd.nxt === SYN_POSITION + 1;
   if (usable === unsent) return idle || tcb.options.noDelay || tcb.finQueued ? usable : 0;
   return (idle || tcb.options.noDelay) && usable >= tcb.snd.maxWnd / 2 ? usable : 0;
 }

@@ -37,6 +37,8 @@ export class Exchange {
   #lastAck: number | undefined;
   #firstTsval: number | undefined;
   #lastTsval: number | undefined;
+  /** RFC 7413: what our SYN,ACK gave. */
+  #cookie = '';
   /** The peer's SYN had a timestamp. */
   #peerStamps = false;
 
@@ -118,6 +120,7 @@ export class Exchange {
     this.#sentEnd = Math.max(this.#sentEnd, seen.seq + seen.length + controls);
     if ((flags & ACK) !== 0) this.#lastAck = seen.ack;
     if (seen.options.timestamp !== undefined) this.#lastTsval = seen.options.timestamp.value;
+    if (seen.options.fastOpenCookie !== undefined) this.#cookie = hex(seen.options.fastOpenCookie);
   }
 
   #pull(): void {
@@ -176,7 +179,7 @@ export class Exchange {
       ...(sackPermitted ? { sackPermitted } : {}),
       ...(sack === undefined ? {} : { sack: sack.map(([left, right]) => ({ left: wire(left), right: wire(right) })) }),
       ...(userTimeout === undefined ? {} : { userTimeout: { granularity: 'seconds', value: userTimeout } }),
-      ...(fastOpen === undefined ? {} : { fastOpenCookie: Uint8Array.from(Buffer.from(fastOpen, 'hex')) }),
+      ...(fastOpen === undefined ? {} : { fastOpenCookie: octets(fastOpen === '*' ? this.#cookie : fastOpen) }),
       ...this.#timestamp(spec),
     };
   }
@@ -231,6 +234,9 @@ const wrongText = (seen: Seen): string[] => {
   const wrong = firstWrongOctet('us', Math.max(0, seen.seq), seen.text);
   return wrong === undefined ? [] : [`octet ${wrong} is not what was written`];
 };
+
+const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
+const octets = (text: string): Uint8Array => Uint8Array.from(Buffer.from(text, 'hex'));
 
 /** `0:3000/1000` is three segments. */
 function pieces(spec: SegmentSpec): SegmentSpec[] {

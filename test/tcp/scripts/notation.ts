@@ -5,7 +5,7 @@ import type { ConnectionInfo, TcpOptions, TcpState } from '../../../stack/tcp/ap
 import { NotationError, parseNumber, parseSegment, type SegmentSpec } from './segment-notation.ts';
 import { parseTime } from './time-notation.ts';
 
-export type AppOptions = { -readonly [K in keyof TcpOptions]: TcpOptions[K] };
+export type AppOptions = { -readonly [K in keyof TcpOptions]: TcpOptions[K] } & { fastOpen?: boolean };
 
 /** Before the first line that does something: what the world is like. */
 export interface Given {
@@ -26,7 +26,12 @@ export type Command =
   | { readonly kind: 'given'; readonly given: Given }
   | { readonly kind: 'in'; readonly segment: SegmentSpec }
   | { readonly kind: 'out'; readonly segment: SegmentSpec }
-  | { readonly kind: 'connect'; readonly options: AppOptions; readonly fails: string | undefined }
+  | {
+      readonly kind: 'connect';
+      readonly options: AppOptions;
+      readonly writing: number;
+      readonly fails: string | undefined;
+    }
   | { readonly kind: 'listen'; readonly options: AppOptions; readonly backlog: number | undefined }
   | { readonly kind: 'write'; readonly length: number; readonly takes: number }
   | { readonly kind: 'read'; readonly length: number }
@@ -149,7 +154,8 @@ const COMMANDS: Readonly<Record<string, (words: Words) => Command>> = {
   given: (words) => ({ kind: 'given', given: parseGiven(words) }),
   connect: (words) => {
     const options = parseAppOptions(words);
-    return { kind: 'connect', options, fails: takeWord(words, 'fails') };
+    const writing = parseNumber(takeWord(words, 'writing') ?? '0');
+    return { kind: 'connect', options, writing, fails: takeWord(words, 'fails') };
   },
   listen: (words) => {
     const options = parseAppOptions(words);
@@ -225,6 +231,9 @@ const APP_OPTIONS: Readonly<Record<string, (options: AppOptions, words: Words) =
   },
   nagle: (options) => {
     options.noDelay = false;
+  },
+  fastOpen: (options) => {
+    options.fastOpen = true;
   },
   congestion: (options, words) => {
     const name = words.shift();

@@ -284,3 +284,19 @@ script(
   told drained
   `,
 );
+
+script(
+  'RFC 7323 2.2: the window of a SYN,ACK is not scaled, where the SYNs have crossed either',
+  `
+  connect
+  -> SYN <*>
+  <- SYN win 1000 <mss 1000, ws 2>
+  -> SYN,ACK seq -1 ack 0 <mss 1440, ws 5>
+  <- SYN,ACK seq -1 ack 0 win 1000 <mss 1000, ws 2>
+  -> ACK seq 0 ack 0
+  write 6000
+  -> ACK 0:1000
+  +10ms <- ACK seq 0 ack 1000 win 1000
+  -> ACK 1000:5000/1000
+  `,
+);

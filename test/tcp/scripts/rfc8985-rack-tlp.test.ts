@@ -363,3 +363,34 @@ script(
   state FIN-WAIT-2
   `,
 );
+
+script(
+  'RFC 8985 6.2, step 4: a D-SACK inside a block above the ACK (RFC 2883 4.1.3) is one too',
+  `
+  established <mss 1000, sackok> rtt 100ms win 10000 with congestion newreno
+  write 10000
+  -> ACK 0:9000/1000
+  -> PSH,ACK 9000:10000
+  +100ms <- ACK ack 0 <sack 1000:2000 3000:10000>
+  -> ACK 0:1000
+  -> ACK 2000:3000
+  +10ms <- ACK ack 0 <sack 1000:10000>    # 2000:3000 was only late,
+  +90ms <- ACK ack 0 <sack 2000:3000 1000:10000>
+  <- ACK ack 10000                        # 0:1000 was lost
+  write 5000
+  -> ACK 10000:14000/1000
+  -> PSH,ACK 14000:15000
+  +100ms <- ACK ack 10000 <sack 11000:15000>
+  +50ms -> ACK 10000:11000
+  `,
+);
+
+script(
+  'RFC 8985 7.3: the window does not take the new text: the probe is the last segment again',
+  `
+  established <mss 1000, sackok> rtt 100ms win 10000 with congestion newreno
+  write 12000
+  -> ACK 0:10000/1000
+  +200ms -> ACK 9000:10000
+  `,
+);

@@ -53,6 +53,7 @@ export class Runner {
         throw new Mismatch('what is given comes first');
       case 'connect':
         this.#connect(command.options, command.fails);
+        if (command.writing > 0) this.#write(command.writing, command.writing);
         break;
       case 'listen':
         this.#listen(command.options, command.backlog);

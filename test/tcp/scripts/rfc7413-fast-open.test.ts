@@ -1,0 +1,110 @@
+// RFC 7413: TCP Fast Open, as server and as client.
+
+import { script } from './script.ts';
+
+script(
+  'RFC 7413 4.1.2, 4.2.2: server: a request for a cookie is answered with one; text on that SYN has to come again',
+  `
+  listen fastOpen
+  <- SYN 0:10 <mss 1000, tfo>
+  -> SYN,ACK ack 0 <mss 1440, tfo *>
+  told nothing
+  +10ms <- PSH,ACK 0:10 ack 0
+  told connected readable
+  `,
+);
+
+script(
+  'RFC 7413 4.2.2: server: text with a good cookie is delivered and answered before the handshake is done',
+  `
+  listen fastOpen
+  <- SYN <mss 1000, tfo>
+  -> SYN,ACK ack 0 <mss 1440, tfo *>
+  <- RST seq 0
+  +1s <- SYN 0:100 <mss 1000, tfo *>
+  -> SYN,ACK iss * ack 100 <mss 1440>
+  told connected readable
+  read 100
+  write 500
+  -> PSH,ACK 0:500 ack 100                # Nagle does not count the SYN
+  write 20
+  state SYN-RECEIVED
+  +10ms <- ACK seq 100 ack 500
+  -> PSH,ACK 500:520
+  state ESTABLISHED
+  `,
+);
+
+script(
+  'RFC 7413 4.2.2: server: a bad cookie: only the SYN is acknowledged, and a good one is given',
+  `
+  listen fastOpen
+  <- SYN 0:100 <mss 1000, tfo 0102030405060708>
+  -> SYN,ACK ack 0 <mss 1440, tfo *>
+  told nothing
+  +10ms <- ACK 0:100 ack 0
+  told connected readable
+  read 100
+  `,
+);
+
+script(
+  'RFC 7413 4.1.1: server: without Fast Open the option is not answered',
+  `
+  listen
+  <- SYN 0:10 <mss 1000, tfo>
+  -> SYN,ACK ack 0 <mss 1440>
+  `,
+);
+
+script(
+  'RFC 7413 4.1.3, 4.2.1: client: asks for a cookie first; the next SYN brings it, with text',
+  `
+  connect fastOpen writing 10
+  -> SYN <mss 1440, sackok, ts, ws 5, tfo>
+  +10ms <- SYN,ACK ack 0 <mss 1000, tfo 0102030405060708>
+  -> PSH,ACK 0:10 ack 0
+  abort
+  -> RST,ACK seq 10
+  +8ms connect fastOpen writing 100
+  -> SYN 0:100 iss * <mss 1440, sackok, ts, ws 5, tfo 0102030405060708>
+  +10ms <- SYN,ACK seq -1 ack 100 <mss 1000>
+  -> ACK ack 0
+  told connected drained
+  state ESTABLISHED
+  `,
+);
+
+script(
+  'RFC 7413 4.2.1: client: a SYN,ACK of the SYN alone: the text goes again at once, as any text',
+  `
+  connect fastOpen
+  -> SYN <mss 1440, sackok, ts, ws 5, tfo>
+  <- SYN,ACK ack 0 <mss 1000, tfo 0102030405060708>
+  -> ACK ack 0
+  abort
+  -> RST,ACK
+  +8ms connect fastOpen writing 100
+  -> SYN 0:100 iss * <mss 1440, sackok, ts, ws 5, tfo 0102030405060708>
+  +10ms <- SYN,ACK seq -1 ack 0 <mss 1000, tfo 1112131415161718>
+  -> PSH,ACK 0:100 ack 0
+  told connected
+  `,
+);
+
+script(
+  'RFC 7413 4.1.3.1: client: no answer to a SYN with text: it is repeated without option and text',
+  `
+  connect fastOpen
+  -> SYN <mss 1440, sackok, ts, ws 5, tfo>
+  <- SYN,ACK ack 0 <mss 1000, tfo 0102030405060708>
+  -> ACK ack 0
+  abort
+  -> RST,ACK
+  +8ms connect fastOpen writing 100
+  -> SYN 0:100 iss * <mss 1440, sackok, ts, ws 5, tfo 0102030405060708>
+  +1s -> SYN seq -1 <mss 1440, sackok, ts, ws 5>
+  +10ms <- SYN,ACK seq -1 ack 0 <mss 1000>
+  -> PSH,ACK 0:100 ack 0
+  `,
+);

@@ -356,3 +356,31 @@ script(
   expect cwnd 1000 ssthresh 2500
   `,
 );
+
+script(
+  'RFC 6582 3.2, step 3: a partial ACK deflates the window by what it acknowledges, less one segment',
+  `
+  established <mss 1000> rtt 100ms with congestion newreno
+  write 40000
+  -> ACK 0:10000/1000
+  +100ms <- ACK ack 0
+  -> ACK 10000:11000
+  <- ACK ack 0
+  -> ACK 11000:12000
+  <- ACK ack 0
+  -> ACK 0:1000                           # cwnd = 8000
+  <- ACK ack 0
+  <- ACK ack 0
+  <- ACK ack 0
+  <- ACK ack 0
+  <- ACK ack 0
+  -> ACK 12000:13000
+  <- ACK ack 0
+  -> ACK 13000:14000
+  <- ACK ack 0
+  -> ACK 14000:15000                      # 15000
+  +100ms <- ACK ack 3000
+  -> ACK 3000:4000
+  -> ACK 15000:16000                      # 13000, of which 12000 are out
+  `,
+);

@@ -291,7 +291,7 @@ script(
   connect
   -> SYN <*>
   <- SYN win 1000 <mss 1000, ws 2>
-  -> SYN,ACK seq -1 ack 0 <mss 1440, ws 5>
+  -> SYN,ACK seq -1 ack 0 <mss 1440, ws 9>
   <- SYN,ACK seq -1 ack 0 win 1000 <mss 1000, ws 2>
   -> ACK seq 0 ack 0
   write 6000

@@ -489,3 +489,17 @@ script(
   -> ACK win 0
   `,
 );
+
+script(
+  'RFC 9293 3.8.6.2.2: a read that frees half of the buffer is told at once, though the window was not shut',
+  `
+  established with receiveBuffer 8192 delayedAck off
+  <- ACK 0:1000
+  -> ACK ack 1000 win 7192
+  <- ACK 1000:5000
+  -> ACK ack 5000 win 3192
+  read 4095
+  read 1
+  -> ACK win 7288
+  `,
+);

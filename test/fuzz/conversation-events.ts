@@ -2,6 +2,7 @@
 // peer's numbers are chosen near the edges of what the TCB under test has: that is where the rules are.
 
 import { milliseconds, seconds } from '../../stack/core/time.ts';
+import type { TcpOptions } from '../../stack/tcp/api.ts';
 import { DEFAULT_MSS } from '../../stack/tcp/limits.ts';
 import { SYN_POSITION, seqAt } from '../../stack/tcp/position.ts';
 import type { Tcb } from '../../stack/tcp/tcb.ts';
@@ -18,6 +19,7 @@ import type { ByteReader } from './byte-reader.ts';
 import { Conversation, type PeerSegment, type Setup } from './conversation.ts';
 
 const { fin: FIN, syn: SYN, rst: RST, psh: PSH, ack: ACK, urg: URG, ece: ECE, cwr: CWR } = TCP_FLAG;
+const BUFFERS = [20_000, 4096, 70_000, 300_000, 0] as const;
 /** Events of one program: keeps the slowest input quick. */
 const MAX_EVENTS = 300;
 
@@ -43,9 +45,18 @@ function readSetup(bytes: ByteReader): Setup {
       delayedAck: milliseconds((bits & 32) === 0 ? 40 : 0),
       keepAlive: (bits & 64) === 0 ? milliseconds(0) : seconds(1),
       userTimeout: seconds((bits & 128) === 0 ? 300 : 5),
-      sendBuffer: bytes.pick([20_000, 4096, 70_000, 300_000]),
-      receiveBuffer: bytes.pick([20_000, 4096, 70_000, 300_000]),
+      fastOpen: (bits & 4) === 0,
+      ...readBuffers(bytes),
     },
+  };
+}
+
+/** Of a fixed size, or growing. */
+function readBuffers(bytes: ByteReader): TcpOptions {
+  const [sendBuffer, receiveBuffer] = [bytes.pick(BUFFERS), bytes.pick(BUFFERS)];
+  return {
+    ...(sendBuffer > 0 ? { sendBuffer } : { sendBuffer: 5000, maxSendBuffer: 1_000_000 }),
+    ...(receiveBuffer > 0 ? { receiveBuffer } : { receiveBuffer: 5000, maxReceiveBuffer: 1_000_000 }),
   };
 }
 
@@ -66,12 +77,13 @@ class Peer {
     const bytes = this.#bytes;
     const bits = bytes.u8();
     this.#window = bytes.pick([65_535, 0, 1, 1000, 5000]);
-    const options: WireOptions = {
+    const options: { -readonly [K in keyof WireOptions]: WireOptions[K] } = {
       ...((bits & 1) === 0 ? { mss: bytes.pick([1000, 0, 1, 536, DEFAULT_MSS, 1440, 65_535]) } : {}),
       ...((bits & 2) === 0 ? { sackPermitted: true } : {}),
       ...((bits & 4) === 0 ? { timestamp: { value: this.#tsVal(), echo: this.#talk.lastTsVal } } : {}),
       ...((bits & 8) === 0 ? { windowScale: bytes.pick([0, 7, 14, 255]) } : {}),
     };
+    if ((bits & 128) !== 0) options.fastOpenCookie = this.#talk.lastCookie;
     if ((bits & 16) !== 0) return; // none at all: the events may bring one
     const ack = this.#sendsAt((tcb) => tcb.snd.nxt);
     const passive = this.#talk.tcb === undefined;
@@ -176,6 +188,7 @@ class Peer {
     if ((bits & 4) !== 0) options.mss = bytes.u16();
     if ((bits & 8) !== 0) options.windowScale = bytes.u8();
     if ((bits & 16) !== 0) options.sackPermitted = true;
+    if ((bits & 4) !== 0 && (bits & 16) !== 0) options.fastOpenCookie = this.#talk.lastCookie;
     this.#send({
       flags: flags < 0 ? bytes.u8() : flags,
       seq: this.#seqBase(),

@@ -62,7 +62,7 @@ export interface Setup {
   readonly gso: boolean;
   readonly startMs: number;
   readonly autoRead: boolean;
-  readonly options: TcpOptions;
+  readonly options: TcpOptions & { readonly fastOpen?: boolean };
 }
 
 export class Conversation {
@@ -71,6 +71,8 @@ export class Conversation {
   connection: Connection | undefined;
   /** TSval that came last from our side. */
   lastTsVal = 0;
+  /** The Fast Open cookie that came last from our side; empty: a request for one. */
+  lastCookie = new Uint8Array(0);
   readonly #autoRead: boolean;
   /** Octets were sent that are not the stream's: what is delivered may be anything. */
   #lied = false;
@@ -280,9 +282,11 @@ export class Conversation {
     const told = this.#told;
     const { flags, options } = header;
     const syn = (flags & TCP_FLAG.syn) !== 0;
-    const start = positionOf(tcb.snd.iss, tcb.snd.una, header.seq);
+    const textSeq = seqAdd(header.seq, syn ? 1 : 0);
+    const start = positionOf(tcb.snd.iss, tcb.snd.una, textSeq);
     const end = start + text.length;
-    law(strays(OURS, header.seq, text) === undefined, 'other octets leave than were written');
+    if (options.fastOpenCookie !== undefined) this.lastCookie = options.fastOpenCookie.slice();
+    law(strays(OURS, textSeq, text) === undefined, 'other octets leave than were written');
     law(
       end <= Math.max(tcb.sendBuffer.end + 1, 0),
       () => `[${start}, ${end}) leaves, written are ${tcb.sendBuffer.end}`,

@@ -137,6 +137,19 @@ describe('Flight', () => {
   });
 });
 
+test('RFC 2018 8: octets that were thought lost, then SACKed, then dropped by the peer are sent again', () => {
+  const flight = new Flight();
+  flight.push(0, 10, at(1), 10);
+  flight.push(10, 20, at(2), 10);
+  const { head } = flight;
+  if (head === undefined) throw new Error('nothing in flight');
+  flight.markLost(head);
+  flight.markSacked(0, 10);
+  expect(flight.nextLost()).toBeUndefined();
+  flight.forgetSacks();
+  expect([flight.nextLost(), flight.pipe]).toEqual([head, 10]);
+});
+
 function apply(flight: Flight, octets: Octet[], una: number, what: string, a: number, b: number, now: Instant): number {
   const rest = octets.length - una;
   const fresh = octets.slice(una);

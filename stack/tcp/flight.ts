@@ -15,6 +15,8 @@ export class Run {
   end: Position;
   /** When it was sent last. */
   sentAt: Instant;
+  /** Which transmission that was, counted over all: what leaves at one instant leaves in an order too. */
+  order: number;
   /** Octets of text in each of its full segments. */
   mss: number;
   /** Sent more than once: no RTT sample from it (Karn). */
@@ -32,10 +34,11 @@ export class Run {
   sentBefore: Run | undefined;
   sentAfter: Run | undefined;
 
-  constructor(start: Position, end: Position, sentAt: Instant, mss: number) {
+  constructor(start: Position, end: Position, sentAt: Instant, order: number, mss: number) {
     this.start = start;
     this.end = end;
     this.sentAt = sentAt;
+    this.order = order;
     this.mss = mss;
   }
 
@@ -45,7 +48,7 @@ export class Run {
 
   /** The octets [start, end) of it, as a run that is in no list yet. */
   part(start: Position, end: Position): Run {
-    const part = new Run(start, end, this.sentAt, this.mss);
+    const part = new Run(start, end, this.sentAt, this.order, this.mss);
     part.retransmitted = this.retransmitted;
     part.sacked = this.sacked;
     part.lost = this.lost;
@@ -106,6 +109,7 @@ export class Flight {
   /** Octets that arrived though they were thought lost and had not been sent again, over all time. */
   revived = 0;
   sink: DeliverySink | undefined;
+  #transmissions = 0;
   readonly #acknowledged: Acknowledged = { octets: 0, sackedOctets: 0, sentAt: undefined, retransmitted: false };
 
   get isEmpty(): boolean {
@@ -120,11 +124,12 @@ export class Flight {
   push(start: Position, end: Position, now: Instant, mss: number): void {
     const tail = this.tail;
     this.pipe += end - start;
-    if (tail !== undefined && tail.sentAt === now && tail.mss === mss && tail.end === start && isPlain(tail)) {
+    if (tail !== undefined && this.#goesOn(tail, start, now, mss)) {
       tail.end = end;
       return;
     }
-    const run = new Run(start, end, now, mss);
+    this.#transmissions += 1;
+    const run = new Run(start, end, now, this.#transmissions, mss);
     run.previous = tail;
     if (tail === undefined) this.head = run;
     else tail.next = run;
@@ -132,6 +137,12 @@ export class Flight {
     this.runs += 1;
     this.#byPosition.push(run);
     this.sent.append(run);
+  }
+
+  /** Sent at the same instant as `tail`, and nothing in between. */
+  #goesOn(tail: Run, start: Position, now: Instant, mss: number): boolean {
+    const together = tail.sentAt === now && tail.order === this.#transmissions;
+    return together && tail.mss === mss && tail.end === start && isPlain(tail);
   }
 
   /** Takes out everything before `una`. The result is overwritten by the next call. */
@@ -255,6 +266,8 @@ export class Flight {
     run.resent = true;
     run.retransmitted = true;
     run.sentAt = now;
+    this.#transmissions += 1;
+    run.order = this.#transmissions;
     this.pipe += run.inPipe;
     if (!run.sacked) this.sent.append(run);
     return run;

@@ -16,6 +16,8 @@ const REO_WND_SHARE = 1 / 4;
 export class Rack implements DeliverySink {
   /** Of the segment sent last among those delivered: RACK.xmit_ts, RACK.end_seq; its round trip: RACK.rtt. */
   xmitTs: Instant = EPOCH;
+  /** Its place among all transmissions (Run.order): a batch of ACKs is one instant, but what it lets go leaves in order. */
+  #xmitOrder = 0;
   endSeq: Position = 0;
   /** Undefined until a segment of ours was delivered. */
   rtt: Duration | undefined;
@@ -69,9 +71,10 @@ export class Rack implements DeliverySink {
     if (ours) this.#spurious = true;
   }
 
-  /** RACK_sent_after: was what is delivered sent after `run`? */
+  /** RACK_sent_after: was what is delivered sent after `run`? Of one instant, both its place and its number have to say so. */
   isAfter(run: Run): boolean {
-    return this.xmitTs > run.sentAt || (this.xmitTs === run.sentAt && this.endSeq > run.end);
+    if (this.xmitTs !== run.sentAt) return this.xmitTs > run.sentAt;
+    return this.endSeq > run.end && this.#xmitOrder >= run.order;
   }
 
   /** RFC 8985 6.2, step 4, DSACK-based adaptation: once a round, at most. */
@@ -101,6 +104,7 @@ export class Rack implements DeliverySink {
     this.rtt = rtt;
     if (run.sentAt < this.xmitTs || (run.sentAt === this.xmitTs && run.end <= this.endSeq)) return;
     this.xmitTs = run.sentAt;
+    this.#xmitOrder = run.order;
     this.endSeq = run.end;
   }
 

@@ -35,6 +35,19 @@ describe('detection (RFC 8985 6.2)', () => {
     expect(copiesOf(peer, 0)).toBe(1);
   });
 
+  test('6.2, step 2: of what left at the same instant, the copy left behind the new octets before it', () => {
+    const { peer } = tenOut();
+    // A batch of ACKs is one instant: new octets leave for the first two, then the copy of what is lost.
+    peer.send({ ack: 0, options: sack(peer, [1000, 2000]) });
+    peer.send({ ack: 0, options: sack(peer, [1000, 3000]) });
+    peer.send({ ack: 0, options: sack(peer, [1000, 5000]) });
+    const sent = starts(peer.rest());
+    expect(sent.indexOf(0)).toBeGreaterThan(sent.indexOf(10_000));
+    peer.run(RTT);
+    peer.send({ ack: 0, options: sack(peer, [1000, 5000], [10_000, 11_000]) });
+    expect(copiesOf(peer, 0)).toBe(0);
+  });
+
   test('step 5: with fewer, a quarter of the least RTT decides, and no fourth ACK is needed', () => {
     const { peer } = tenOut();
     peer.send({ ack: 0, options: sack(peer, [1000, 2000]) });

@@ -40,8 +40,8 @@ export interface Ipv6Options {
 }
 
 /** A path to ourselves or to nowhere. */
-const LOCAL_PATH: Path = { mtu: 0xffff, overhead: 0, receiveOverhead: 0, gso: false };
-const NO_PATH: Path = { mtu: MINIMUM_MTU, overhead: 0, receiveOverhead: 0, gso: false };
+const LOCAL_PATH: Path = { mtu: 0xffff, overhead: 0, receiveOverhead: 0, probe: 0, gso: false };
+const NO_PATH: Path = { ...LOCAL_PATH, mtu: MINIMUM_MTU };
 
 export class Ipv6 implements Ipv6Port, Ipv6Mobility {
   /** Packets in, out, forwarded, and dropped with the reason: 'in', 'out', 'drop.no-route' ... */
@@ -153,6 +153,7 @@ export class Ipv6 implements Ipv6Port, Ipv6Mobility {
       mtu: pathMtu.get(destination, device.mtu),
       overhead: extensionLength(detour) + tunnel,
       receiveOverhead: hooks.receiveOverhead(local, remote),
+      probe: pathMtu.candidate(destination, device.mtu),
       gso: device.offloads.tso && tunnel === 0,
     };
   }
@@ -165,17 +166,17 @@ export class Ipv6 implements Ipv6Port, Ipv6Mobility {
     return this.#context.isLocal(address);
   }
 
-  /**
-   * Falls back to the minimum MTU at once: finding the hole took several timeouts already, and each smaller step
-   * could cost as many again. Aging (RFC 8201 4) lifts it.
-   */
   reportBlackHole(now: Instant, local: Address, remote: Address, size: number): void {
-    const destination = lastDestination(this.#output.detourOf(local, remote, PROTOCOL.tcp), remote);
-    const device = this.#context.portTo(destination)?.device;
-    if (size <= MINIMUM_MTU || device === undefined) return;
-    if (!this.#context.pathMtu.lower(now, destination, MINIMUM_MTU, device.mtu)) return;
+    const { destination, device } = this.#wayTo(local, remote);
+    if (device === undefined || !this.#context.pathMtu.blackHole(now, destination, size, device.mtu)) return;
     this.#context.trace(now, 'black-hole', { destination: destination.toString(), size });
     this.notifyPathChange(now, local, remote);
+  }
+
+  reportProbe(now: Instant, local: Address, remote: Address, size: number, arrived: boolean): void {
+    const { destination } = this.#wayTo(local, remote);
+    this.#context.trace(now, 'mtu-probe', { destination: destination.toString(), size, arrived });
+    if (this.#context.pathMtu.probed(destination, size, arrived)) this.notifyPathChange(now, local, remote);
   }
 
   // --- Ipv6Mobility --------------------------------------------------------------------------------------
@@ -198,6 +199,12 @@ export class Ipv6 implements Ipv6Port, Ipv6Mobility {
 
   notifyPathChange(now: Instant, local: Address | undefined, remote: Address | undefined): void {
     this.#context.layers.pathChanged(now, local, remote);
+  }
+
+  /** Where TCP's packets between these two go on the wire, and through what. */
+  #wayTo(local: Address, remote: Address): { readonly destination: Address; readonly device: Device | undefined } {
+    const destination = lastDestination(this.#output.detourOf(local, remote, PROTOCOL.tcp), remote);
+    return { destination, device: this.#context.portTo(destination)?.device };
   }
 
   #receiveFrom(port: Port): void {

@@ -97,7 +97,8 @@ export class Output {
     const destination = lastDestination(detour, packet.destination);
     const port = this.#context.portTo(destination);
     if (port === undefined) return undefined;
-    const mtu = this.#context.pathMtu.get(destination, port.device.mtu);
+    const { mtu: firstHop } = port.device;
+    const mtu = packet.probe === true ? firstHop : this.#context.pathMtu.get(destination, firstHop);
     return { port, detour, extensions: extensionLength(detour), mtu };
   }
 

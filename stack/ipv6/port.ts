@@ -73,6 +73,8 @@ export interface Path {
   readonly overhead: number;
   /** Octets that the peer's packets may have to carry beyond 40 of IPv6: what the MSS option allows for. */
   readonly receiveOverhead: number;
+  /** RFC 4821: a larger packet that would be worth sending to see whether it arrives (OutgoingPacket.probe); 0: none. */
+  readonly probe: number;
   /** True when super-frames may be sent (the device cuts them and no tunnel is in the way). */
   readonly gso: boolean;
 }
@@ -99,6 +101,8 @@ export interface OutgoingPacket {
   readonly trafficClass?: number;
   /** RFC 6437. Absent: made from addresses and protocol. */
   readonly flowLabel?: number;
+  /** May be larger than the path MTU, to find out whether it passes. Never fragmented. */
+  readonly probe?: boolean;
 }
 
 export type SendVerdict = 'sent' | 'no-route' | 'too-big' | 'dropped';
@@ -114,6 +118,8 @@ export interface Ipv6Port {
   selectSource(destination: Address): Address | undefined;
   /** Is this address one of ours (home addresses included)? */
   isLocal(address: Address): boolean;
-  /** The upper layer learnt that the path works (RFC 4821) or that packets of this size vanish. */
+  /** The upper layer learnt that packets of this size vanish without a word (RFC 4821 7.7). */
   reportBlackHole(now: Instant, local: Address, remote: Address, size: number): void;
+  /** What became of a probe of Path.probe octets: it arrived, or it was lost and nothing else with it (RFC 4821 7.6). */
+  reportProbe(now: Instant, local: Address, remote: Address, size: number, arrived: boolean): void;
 }

@@ -4,6 +4,7 @@
 import { after, type Duration, elapsed, type Instant, ZERO } from '../core/time.ts';
 import { takeEcho } from './ecn.ts';
 import type { Acknowledged } from './flight.ts';
+import { takeProbeArrival } from './mtu-probe.ts';
 import { echoAge, timestampTick, userDeadline } from './options.ts';
 import { beginAck, endAck, onAdvance, onDuplicateAck } from './recovery.ts';
 import { takeSackBlocks } from './sack.ts';
@@ -35,6 +36,7 @@ export function takeAck(tcb: Tcb, now: Instant, seg: Segment): Verdict {
   updateSendWindow(tcb, now, seg);
   judgeRecovery(tcb, now, seg, advanced);
   takeEcho(tcb, now, seg);
+  takeProbeArrival(tcb, now);
   endAck(tcb, now);
   takeProbeAnswer(tcb, now, seg, advanced);
   tcb.layer.observer.ackAccepted?.(now, tcb.connection, seg.packet);

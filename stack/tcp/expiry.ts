@@ -14,7 +14,9 @@ import {
   MAX_SYN_ACK_RETRANSMITS,
   MAX_SYN_ACK_RETRANSMITS_FLOODED,
   R1_RETRANSMITS,
+  R1_WITH_EVIDENCE,
 } from './limits.ts';
+import { largestPacket } from './options.ts';
 import { currentMss, emitRange } from './output.ts';
 import { beginAck, detectLoss, onTimeoutLoss } from './recovery.ts';
 import { resetConnection } from './reset.ts';
@@ -83,7 +85,7 @@ function onRetransmissionTimeout(tcb: Tcb, now: Instant): void {
   tcb.timeouts += 1;
   tcb.rtt.onTimeout();
   timers.retransmit.set(after(now, tcb.rtt.rto));
-  if (tcb.timeouts === R1_RETRANSMITS) suspectPath(tcb, now);
+  suspectPath(tcb, now);
 }
 
 /** RFC 7413 4.1.3.1 and 4.2.2: without text, and without what may have been the reason that nobody answers. */
@@ -96,11 +98,22 @@ function sendSynAgain(tcb: Tcb, now: Instant, head: Run): void {
 const maxSynAckRetransmits = (tcb: Tcb, now: Instant): number =>
   tcb.listener?.isFlooded(now) === true ? MAX_SYN_ACK_RETRANSMITS_FLOODED : MAX_SYN_ACK_RETRANSMITS;
 
-/** RFC 9293 3.8.3, R1: perhaps it is large packets that do not get through (RFC 8201 1, RFC 4821). */
+/** RFC 9293 3.8.3, R1: perhaps it is large packets that do not get through (RFC 8201 1, RFC 4821 7.7). */
 function suspectPath(tcb: Tcb, now: Instant): void {
-  const { flight, path, snd } = tcb;
-  if (flight.head === undefined || flight.head.length < snd.mss || path.mtu <= MINIMUM_MTU) return;
-  tcb.layer.ipv6.reportBlackHole(now, tcb.local.address, tcb.remote.address, path.mtu);
+  if (tcb.timeouts !== (onlySmallPass(tcb) ? R1_WITH_EVIDENCE : R1_RETRANSMITS)) return;
+  const { flight, path, snd, local, remote } = tcb;
+  const size = largestPacket(tcb, path.mtu);
+  if (flight.head === undefined || flight.head.length < snd.mss || size <= MINIMUM_MTU) return;
+  tcb.layer.ipv6.reportBlackHole(now, local.address, remote.address, size);
+}
+
+/** What has arrived of the flight is less than a full segment each time; or no full segment has arrived ever. */
+function onlySmallPass({ flight, snd }: Tcb): boolean {
+  if (!flight.hasSacked) return snd.una <= 0;
+  for (let run = flight.head; run !== undefined; run = run.next) {
+    if (run.sacked && run.length >= snd.mss) return false;
+  }
+  return true;
 }
 
 /** Nothing in flight, something to send, and the window shut or too small. */

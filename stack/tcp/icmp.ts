@@ -7,7 +7,8 @@ import type { Instant } from '../core/time.ts';
 import type { IcmpErrorReport } from '../ipv6/port.ts';
 import { seq } from '../wire/seq.ts';
 import { abandonFastOpen } from './fast-open.ts';
-import { positionOf } from './position.ts';
+import { probeIsTooBig } from './mtu-probe.ts';
+import { type Position, positionOf } from './position.ts';
 import { output, refreshPath } from './send.ts';
 import type { Tcb } from './tcb.ts';
 import { close } from './time-wait.ts';
@@ -35,7 +36,7 @@ export function isInFlight(tcb: Tcb, quoted: QuotedSegment): boolean {
 export function icmpErrorArrives(tcb: Tcb, now: Instant, report: IcmpErrorReport, quoted: QuotedSegment): void {
   if (!isInFlight(tcb, quoted)) return;
   if (report.kind === 'packet-too-big') {
-    tooBig(tcb, now);
+    tooBig(tcb, now, positionOf(tcb.snd.iss, tcb.snd.una, seq(quoted.seq)));
     return;
   }
   // RFC 9293 3.9.2.2 and RFC 5461 4.1: while there is no connection, there is none to be lost.
@@ -51,9 +52,13 @@ function isHard(report: IcmpErrorReport): boolean {
 }
 
 /** Every segment of the old size has met the same fate. */
-function tooBig(tcb: Tcb, now: Instant): void {
+function tooBig(tcb: Tcb, now: Instant, position: Position): void {
   refreshPath(tcb, now);
   const { flight, snd } = tcb;
+  if (probeIsTooBig(tcb, now, position)) {
+    output(tcb, now);
+    return;
+  }
   for (let run = flight.head; run !== undefined; run = run.next) {
     if (run.mss > snd.mss && run.length > snd.mss) flight.markLost(run);
   }

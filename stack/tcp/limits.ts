@@ -59,6 +59,11 @@ export const MAX_PEER_ACK_DELAY: Duration = milliseconds(200);
 export const MAX_REMEMBERED_COPIES = 64;
 /** R1 of RFC 9293 3.8.3: so many timeouts in a row, and the path is suspected of swallowing large packets. */
 export const R1_RETRANSMITS = 3;
+/** The same with evidence: small segments pass, or none of text ever did. */
+export const R1_WITH_EVIDENCE = 2;
+/** RFC 4821 7.4: round trips from a lost probe for the path MTU to the next, doubled for each that taught nothing. */
+export const MTU_PROBE_PAUSE_RTTS = 2;
+export const MAX_PROBE_BACKOFF = 8;
 /** A SYN,ACK is sent again so often; then the half-open connection goes (about a minute). */
 export const MAX_SYN_ACK_RETRANSMITS = 5;
 

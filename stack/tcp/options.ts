@@ -103,6 +103,10 @@ export function effectiveMss(path: Path, peerMss: number, timestamps: boolean): 
   return Math.max(1, largest - path.overhead - (timestamps ? TIMESTAMP_OPTION_LEN : 0));
 }
 
+/** The packet of a full segment where the path carries `mtu` octets: the peer may want smaller ones. */
+export const largestPacket = (tcb: Tcb, mtu: number): number =>
+  Math.min(mtu, tcb.snd.peerMss + IPV6_HEADER_LEN + TCP_HEADER_LEN);
+
 /** Path or options have changed. */
 export function updateSendMss(tcb: Tcb): void {
   const mss = effectiveMss(tcb.path, tcb.snd.peerMss, tcb.ts.on);

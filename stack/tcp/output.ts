@@ -37,7 +37,8 @@ export function maxText(tcb: Tcb, mss: number): number {
 
 /**
  * Sends positions [start, end) of our stream, SYN and FIN among them where they belong, with an ACK as soon as
- * there is something to acknowledge. An empty range is a pure ACK at `start`.
+ * there is something to acknowledge. An empty range is a pure ACK at `start`. `probe`: in one piece, whatever the
+ * path MTU (mtu-probe.ts).
  */
 export function emitRange(
   tcb: Tcb,
@@ -45,11 +46,12 @@ export function emitRange(
   start: Position,
   end: Position,
   retransmission: boolean,
+  probe = false,
 ): SendVerdict {
   const syn = start === SYN_POSITION && end > start;
   const textStart = Math.max(0, start);
   const length = Math.max(0, Math.min(end, tcb.sendBuffer.end) - textStart);
-  const mss = currentMss(tcb);
+  const mss = probe ? end - start : currentMss(tcb);
   const newText = length > 0 && !retransmission && !syn;
   const header: TcpHeaderFields = {
     sourcePort: tcb.local.port,
@@ -64,7 +66,7 @@ export function emitRange(
   if (end > start) tcb.snd.lastSentAt = now;
   if (retransmission) tcb.retransmits += 1;
   tcb.layer.observer.segmentSent?.(now, tcb.connection, { offset: textStart, length, retransmission, rst: false });
-  return sendPacket(tcb, now, header, ecnField(tcb, newText), textStart, length, mss);
+  return sendPacket(tcb, now, header, ecnField(tcb, newText), textStart, length, mss, probe);
 }
 
 /** A pure ACK at SND.NXT. */
@@ -113,6 +115,7 @@ function sendPacket(
   textStart: Position,
   length: number,
   mss: number,
+  probe: boolean,
 ): SendVerdict {
   const { ipv6 } = tcb.layer;
   const headerLength = tcpHeaderLength(header.options ?? NO_TCP_OPTIONS);
@@ -130,5 +133,6 @@ function sendPacket(
     flowLabel: tcb.flowLabel,
     trafficClass,
   };
+  if (probe) return ipv6.send(now, { ...packet, probe });
   return ipv6.send(now, length > mss ? { ...packet, gsoSize: mss } : packet);
 }

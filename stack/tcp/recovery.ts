@@ -9,6 +9,7 @@ import { isReducedForMark } from './ecn.ts';
 import { beginFRto, type FRto } from './f-rto.ts';
 import type { Run } from './flight.ts';
 import { DUP_THRESH } from './limits.ts';
+import { probeIsLostHead, takeProbeLoss } from './mtu-probe.ts';
 import { type Position, SYN_POSITION } from './position.ts';
 import { Prr } from './prr.ts';
 import { detectLossByTime, lateAt } from './rack.ts';
@@ -120,8 +121,10 @@ export function detectLoss(tcb: Tcb, now: Instant): void {
     markInheritedLost(tcb);
     detectLossByTime(tcb, now);
   }
+  takeProbeLoss(tcb, now);
   if (recovery.phase !== 'open') return;
   if (!(tcb.sackPermitted ? isLossMarked(tcb, head) : isLossCounted(tcb))) return;
+  if (!tcb.sackPermitted && probeIsLostHead(tcb, now)) return;
   // Without SACK nothing else says which octets it is.
   if (!tcb.sackPermitted) flight.markHeadLost(snd.mss);
   beginRecovery(tcb, now);
@@ -129,11 +132,15 @@ export function detectLoss(tcb: Tcb, now: Instant): void {
 
 /** A run that was marked lost for congestion, be it sent again already: then in the recovery before this. */
 function isLossMarked(tcb: Tcb, head: Run): boolean {
-  const { blamelessBelow } = tcb.recovery;
-  if (head.lost && head.start >= blamelessBelow) return true;
-  const lost = tcb.flight.nextLost();
-  return lost !== undefined && lost.start >= blamelessBelow;
+  if (head.lost && isBlamed(tcb, head)) return true;
+  let lost = tcb.flight.nextLost();
+  // Behind a probe for the path MTU there may be true losses.
+  while (lost !== undefined && (!lost.awaitsRetransmission || tcb.mtuProbe.spares(lost))) lost = lost.next;
+  return lost !== undefined && isBlamed(tcb, lost);
 }
+
+const isBlamed = ({ recovery, mtuProbe }: Tcb, run: Run): boolean =>
+  run.start >= recovery.blamelessBelow && !mtuProbe.spares(run);
 
 /** RFC 6582 3.2, step 2: duplicates of what was sent before the last loss mean nothing new. */
 const isLossCounted = ({ recovery, snd }: Tcb): boolean => recovery.dupAcks >= DUP_THRESH && snd.una > recovery.point;

@@ -4,10 +4,12 @@
 import { after, type Instant } from '../core/time.ts';
 import type { Run } from './flight.ts';
 import { SWS_OVERRIDE } from './limits.ts';
+import { forgetProbe, noteProbeResent } from './mtu-probe.ts';
 import { timestampValue, updateSendMss, userDeadline } from './options.ts';
 import { currentMss, emitRange, maxText, sendAck } from './output.ts';
 import { type Position, SYN_POSITION } from './position.ts';
 import { idleFor, sendRoom } from './recovery.ts';
+import { sendMtuProbe } from './send-mtu-probe.ts';
 import { sends } from './state.ts';
 import { armTailProbe } from './tail-probe.ts';
 import type { Tcb } from './tcb.ts';
@@ -47,6 +49,7 @@ export function retransmit(tcb: Tcb, now: Instant, run: Run, length: number): bo
   const part = tcb.flight.resend(run, length, now, currentMss(tcb));
   tcb.copies.note(part.start, part.end);
   tcb.doubt.copyLeaves(timestampValue(tcb, now));
+  noteProbeResent(tcb, now, part.start, part.end);
   tcb.recovery.prr.onSent(part.length);
   if (part.start < 0) tcb.synRetransmitted = true;
   const verdict = emitRange(tcb, now, part.start, part.end, true);
@@ -61,6 +64,7 @@ function sendNew(tcb: Tcb, now: Instant): void {
   const { snd } = tcb;
   // RFC 5681 4.1: after an idle time the old window says nothing of the path any more.
   if (tcb.flight.isEmpty && tcb.hasUnsentText && idleFor(tcb, now) > tcb.rtt.rto) tcb.congestion.onIdle(now);
+  if (tcb.path.probe !== 0 && sendMtuProbe(tcb, now) === 'wait') return;
   for (let length = nextLength(tcb); length >= 0; length = nextLength(tcb)) {
     const start = snd.nxt;
     const textEnd = start + length;
@@ -141,6 +145,7 @@ export function refreshPath(tcb: Tcb, now: Instant): void {
   if (tcb.path.overhead !== before.overhead) {
     tcb.rtt.pathChanged();
     tcb.tuning.restart(now, tcb.rcv.read);
+    forgetProbe(tcb);
   }
   updateSendMss(tcb);
 }

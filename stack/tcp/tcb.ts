@@ -16,6 +16,7 @@ import type { FastOpenCache } from './fast-open-cache.ts';
 import { Flight } from './flight.ts';
 import { DEFAULT_MSS } from './limits.ts';
 import type { TcpListener } from './listener.ts';
+import { MtuProbe } from './mtu-probe.ts';
 import { type Position, SYN_POSITION } from './position.ts';
 import { Rack } from './rack.ts';
 import { Reassembly } from './reassembly.ts';
@@ -123,6 +124,7 @@ export class Tcb {
   readonly doubt = new Doubt();
   readonly ecn = new Ecn();
   readonly tailProbe = new TailProbe();
+  readonly mtuProbe = new MtuProbe();
   readonly reassembly = new Reassembly();
   readonly challenges = new ChallengeBudget();
   readonly tuning: ReceiveTuning;

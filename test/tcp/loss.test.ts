@@ -7,13 +7,13 @@ import { B, established, firstDifference, PORT, pattern } from './support.ts';
 
 const SACK_OK = { mss: 1000, sackPermitted: true };
 
-/** Ten segments of 1000 octets are out: [0, 10000). */
-function tenOut(options: PeerOptions = {}): ReturnType<typeof opened> {
+/** Ten segments of 1000 octets (or another full size) are out: [0, 10000). */
+function tenOut({ full = 1000, ...options }: PeerOptions & { full?: number } = {}): ReturnType<typeof opened> {
   // A handshake as slow as the answers below: no tail loss probe comes in between (RFC 8985 7.2).
   const all = opened({ rttMs: options.synOptions === SACK_OK ? 100 : 0, ...options });
   all.peer.run(100);
   all.app.send(pattern(100_000));
-  expect(starts(all.peer.rest())).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9].map((n) => n * 1000));
+  expect(starts(all.peer.rest())).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9].map((n) => n * full));
   all.peer.run(100);
   return all;
 }
@@ -182,10 +182,38 @@ describe('timeouts (RFC 6298)', () => {
     expect(connection.info.ssthresh).toBeLessThanOrEqual(cwnd);
   });
 
-  test('RFC 9293 3.8.3, R1: after three timeouts of full segments the path is suspected', () => {
-    const { peer } = tenOut();
+  test('RFC 9293 3.8.3, R1: after three timeouts of full segments the path is suspected, once', () => {
+    const { peer } = tenOut({ synOptions: { mss: 1440 }, full: 1440 });
+    peer.send({ ack: 1440 });
+    peer.run(800);
+    expect(peer.host.ipv6.blackHoles).toEqual([]);
     peer.run(20_000);
     expect(peer.host.ipv6.blackHoles).toEqual([1500]);
+  });
+
+  test('RFC 4821 7.7: after two, where no full segment ever arrived', () => {
+    const { peer } = tenOut({ synOptions: { mss: 1440 }, full: 1440 });
+    peer.run(500);
+    expect(peer.host.ipv6.blackHoles).toEqual([1500]);
+  });
+
+  test('RFC 4821 7.7: after two, where only less than full segments arrive', () => {
+    const { peer, app } = opened({ rttMs: 100, synOptions: { mss: 1440, sackPermitted: true }, mtu: 1500 });
+    app.send(pattern(1440));
+    peer.run(100);
+    peer.send({ ack: 1440 });
+    app.connection.setOptions(peer.world.now, { noDelay: true });
+    app.send(pattern(3000));
+    peer.run(100);
+    peer.send({ ack: 1440, options: sack(peer, [1440 + 2880, 1440 + 3000]) });
+    peer.run(1500);
+    expect(peer.host.ipv6.blackHoles).toEqual([1500]);
+  });
+
+  test('RFC 4821 7.7: where small segments vanish, size is not the reason', () => {
+    const { peer } = tenOut();
+    peer.run(20_000);
+    expect(peer.host.ipv6.blackHoles).toEqual([]);
   });
 });
 

@@ -172,6 +172,9 @@ export class FakeIpv6 implements Ipv6Port {
   /** Overrides what the wire says of the path. */
   pathOverride: Partial<Path> = {};
   readonly blackHoles: number[] = [];
+  /** What TCP said of its probes, and who is told. */
+  readonly probes: string[] = [];
+  onProbe: ((size: number, arrived: boolean) => void) | undefined;
 
   constructor(world: World, at: Address) {
     this.#world = world;
@@ -190,7 +193,7 @@ export class FakeIpv6 implements Ipv6Port {
   send(_now: Instant, packet: OutgoingPacket): SendVerdict {
     const { mtu, overhead } = this.path();
     const tooBig = packet.end - packet.start + 40 + overhead > mtu;
-    if (tooBig && packet.gsoSize === undefined) return 'too-big';
+    if (tooBig && packet.gsoSize === undefined && packet.probe !== true) return 'too-big';
     // The upper layer was told to leave the field at zero; the wire carries it complete, as a device would make it.
     const { source, destination, buffer, start, end, checksumOffset } = packet;
     const at = start + (checksumOffset ?? 16);
@@ -204,7 +207,7 @@ export class FakeIpv6 implements Ipv6Port {
 
   path(): Path {
     const { mtu, gso } = this.#world.options;
-    return { mtu, overhead: 0, receiveOverhead: 0, gso, ...this.pathOverride };
+    return { mtu, overhead: 0, receiveOverhead: 0, probe: 0, gso, ...this.pathOverride };
   }
 
   selectSource(): Address {
@@ -217,6 +220,11 @@ export class FakeIpv6 implements Ipv6Port {
 
   reportBlackHole(_now: Instant, _local: Address, _remote: Address, size: number): void {
     this.blackHoles.push(size);
+  }
+
+  reportProbe(_now: Instant, _local: Address, _remote: Address, size: number, arrived: boolean): void {
+    this.probes.push(`${size} ${arrived ? 'arrived' : 'lost'}`);
+    this.onProbe?.(size, arrived);
   }
 
   receive(now: Instant, segment: WireSegment, bytes: Uint8Array): void {

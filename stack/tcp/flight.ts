@@ -34,7 +34,7 @@ export class Run {
   sentBefore: Run | undefined;
   sentAfter: Run | undefined;
 
-  constructor(start: Position, end: Position, sentAt: Instant, order: number, mss: number) {
+  constructor(start: Position, end: Position, sentAt: Instant, mss: number, order = 0) {
     this.start = start;
     this.end = end;
     this.sentAt = sentAt;
@@ -48,7 +48,7 @@ export class Run {
 
   /** The octets [start, end) of it, as a run that is in no list yet. */
   part(start: Position, end: Position): Run {
-    const part = new Run(start, end, this.sentAt, this.order, this.mss);
+    const part = new Run(start, end, this.sentAt, this.mss, this.order);
     part.retransmitted = this.retransmitted;
     part.sacked = this.sacked;
     part.lost = this.lost;
@@ -129,7 +129,7 @@ export class Flight {
       return;
     }
     this.#transmissions += 1;
-    const run = new Run(start, end, now, this.#transmissions, mss);
+    const run = new Run(start, end, now, mss, this.#transmissions);
     run.previous = tail;
     if (tail === undefined) this.head = run;
     else tail.next = run;

@@ -77,7 +77,7 @@ class LinkIpv6 implements Ipv6Port {
   }
 
   path(): Path {
-    return { mtu: MTU, overhead: 0, receiveOverhead: 0, gso: false };
+    return { mtu: MTU, overhead: 0, receiveOverhead: 0, probe: 0, gso: false };
   }
 
   selectSource(): Address {
@@ -89,6 +89,8 @@ class LinkIpv6 implements Ipv6Port {
   }
 
   reportBlackHole(): void {}
+
+  reportProbe(): void {}
 
   /** What the link to here delivers. */
   deliver(now: Instant, bytes: Uint8Array, source: Address): void {

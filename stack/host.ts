@@ -29,7 +29,7 @@ import {
   type SocketListener,
 } from './tcp/socket-server.ts';
 import { Tcp } from './tcp/tcp.ts';
-import { type Address, type Prefix, prefix } from './wire/address.ts';
+import { type Address, address, type Prefix, prefix } from './wire/address.ts';
 
 export interface HostOptions {
   readonly timers: TimerQueue;
@@ -151,6 +151,11 @@ export class Host {
   /** Makes this host a home agent (RFC 6275 10); it has to forward. */
   beHomeAgent(config: HomeAgentConfig): HomeAgent {
     return new HomeAgent(this.#environment, this.#mobility(), config);
+  }
+
+  /** Several addresses of one peer in the order in which to try them (RFC 6724 6). */
+  sortDestinations(addresses: readonly (string | Address)[]): Address[] {
+    return this.ipv6.sortDestinations(addresses.map((each) => (typeof each === 'string' ? address(each) : each)));
   }
 
   #homeOfSockets(): SocketHome {

@@ -12,6 +12,7 @@ import { FlowLabels } from './flow-label.ts';
 import { HookList } from './hook-list.ts';
 import { LoopbackDevice } from './loopback.ts';
 import { PathMtu } from './pmtu.ts';
+import type { PolicyTable } from './policy-table.ts';
 import { Routes } from './route.ts';
 import { type LocalAddress, selectSource } from './source-selection.ts';
 import { UpperLayers } from './upper-layers.ts';
@@ -21,12 +22,14 @@ export interface ContextOptions {
   readonly random: Random;
   readonly trace: Trace;
   readonly counters: Counters;
+  readonly policy: PolicyTable;
 }
 
 export class Ipv6Context {
   readonly timers: TimerQueue;
   readonly random: Random;
   readonly counters: Counters;
+  readonly policy: PolicyTable;
   readonly addresses = new AddressMap<LocalAddress>();
   readonly routes = new Routes();
   readonly hooks = new HookList();
@@ -41,6 +44,7 @@ export class Ipv6Context {
     this.timers = options.timers;
     this.random = options.random;
     this.counters = options.counters;
+    this.policy = options.policy;
     this.#trace = options.trace;
     this.egress = new Egress(options.counters);
     this.flowLabels = new FlowLabels(options.random);
@@ -61,9 +65,15 @@ export class Ipv6Context {
   }
 
   selectSource(destination: Address): Address | undefined {
-    if (destination.isLoopback) return destination;
-    const port = this.portTo(destination);
-    return port === undefined ? undefined : selectSource(this.addresses.values(), destination, port);
+    return this.sourceFor(destination)?.address;
+  }
+
+  /** The source of packets to this destination, with what is known of it. */
+  sourceFor(destination: Address): LocalAddress | undefined {
+    if (destination.isLoopback) return { address: destination, port: this.loopback };
+    const egress = this.portTo(destination);
+    const { policy } = this;
+    return egress === undefined ? undefined : selectSource(this.addresses.values(), { destination, egress, policy });
   }
 
   /** Counts a packet that goes no further, and why. */

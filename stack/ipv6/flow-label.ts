@@ -7,7 +7,7 @@ import { u32 } from '../core/bytes.ts';
 import { HalfSipHash } from '../core/half-siphash.ts';
 import type { Random } from '../core/random.ts';
 import type { Address } from '../wire/address.ts';
-import { IPV6_FIELD } from '../wire/ipv6.ts';
+import { IPV6_FIELD, IPV6_HEADER_LEN } from '../wire/ipv6.ts';
 
 const LABEL_MASK = 0xfffff;
 
@@ -16,6 +16,10 @@ const ADDRESS_WORDS = 8;
 
 export class FlowLabels {
   readonly #hash: HalfSipHash;
+  /** The last flow that was seen to enter a tunnel: the next packet is most often of the same. */
+  #innerLabel = -1;
+  readonly #innerAddresses = new Uint8Array(4 * ADDRESS_WORDS);
+  #outer = 0;
 
   constructor(random: Random) {
     this.#hash = HalfSipHash.keyed(random);
@@ -31,10 +35,21 @@ export class FlowLabels {
 
   /** RFC 6438 3: of the outer header, from the addresses and the label of the inner packet, which begins at `at`. */
   ofTunnelled(bytes: Uint8Array, at: number): number {
+    const inner = u32(bytes, at) & LABEL_MASK;
+    if (inner === this.#innerLabel && startsWith(bytes, at + IPV6_FIELD.source, this.#innerAddresses))
+      return this.#outer;
     const hash = this.#hash.begin();
     for (let i = 0; i < ADDRESS_WORDS; i++) hash.word(u32(bytes, at + IPV6_FIELD.source + 4 * i));
-    return labelOf(hash.word(u32(bytes, at) & LABEL_MASK).end());
+    this.#innerLabel = inner;
+    this.#innerAddresses.set(bytes.subarray(at + IPV6_FIELD.source, at + IPV6_HEADER_LEN));
+    this.#outer = labelOf(hash.word(inner).end());
+    return this.#outer;
   }
+}
+
+function startsWith(bytes: Uint8Array, at: number, wanted: Uint8Array): boolean {
+  for (let i = 0; i < wanted.length; i++) if (bytes[at + i] !== wanted[i]) return false;
+  return true;
 }
 
 /** RFC 6437 3: 20 bits, and 0 means that there is none. */

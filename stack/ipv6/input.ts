@@ -5,7 +5,7 @@
 import type { Instant } from '../core/time.ts';
 import type { Frame } from '../device/device.ts';
 import { cutSuperFrame } from '../device/segment.ts';
-import { address } from '../wire/address.ts';
+import { type Address, address } from '../wire/address.ts';
 import { isExtensionHeader } from '../wire/extension-header.ts';
 import { ICMPV6, PARAMETER_PROBLEM_CODE, UNREACHABLE_CODE } from '../wire/icmpv6.ts';
 import { IPV6_FIELD, IPV6_HEADER_LEN, type Ipv6Header, PROTOCOL, parseIpv6Header } from '../wire/ipv6.ts';
@@ -18,6 +18,7 @@ import type { ReceivedPacket, UpperVerdict } from './port.ts';
 import type { TunnelEnds } from './tunnel.ts';
 
 const ALL_NODES = address('ff02::1');
+const ALL_ROUTERS = address('ff02::2');
 
 /** How often a packet may come back in through inject() from inside itself: tunnels in tunnels. */
 const MAX_NESTING = 8;
@@ -94,7 +95,7 @@ export class Input {
       this.#context.drop('bad-address');
       return;
     }
-    if (this.#context.isLocal(ip.destination) || ip.destination.equals(ALL_NODES)) {
+    if (this.#isForUs(ip.destination)) {
       this.#local(now, { frame, ip, end, ingress, tunnel });
     } else if (this.#forwarding !== undefined && !ip.destination.isMulticast) {
       this.#forwarding.input(now, trimmed(frame, end), ip, ingress);
@@ -111,6 +112,12 @@ export class Input {
     if (source.isMulticast || destination.isUnspecified) return false;
     if (source.isMappedIpv4 || destination.isMappedIpv4) return false;
     return ingress === this.#context.loopback || !(source.isLoopback || destination.isLoopback);
+  }
+
+  /** RFC 4291 2.8. */
+  #isForUs(destination: Address): boolean {
+    if (!destination.isMulticast) return this.#context.isLocal(destination);
+    return destination.equals(ALL_NODES) || (this.#forwarding !== undefined && destination.equals(ALL_ROUTERS));
   }
 
   #local(now: Instant, arrival: Arrival): void {

@@ -11,6 +11,7 @@ import type { Device } from '../device/device.ts';
 import type { Address, Prefix } from '../wire/address.ts';
 import { IPV6_HEADER_LEN, MINIMUM_MTU, PROTOCOL } from '../wire/ipv6.ts';
 import { Ipv6Context } from './context.ts';
+import { sortDestinations } from './destination-selection.ts';
 import { Port } from './egress.ts';
 import { ExtensionHeaders } from './extension-headers.ts';
 import { Forwarding } from './forward.ts';
@@ -20,7 +21,9 @@ import { IcmpErrorSender } from './icmp-error.ts';
 import { IcmpReports } from './icmp-report.ts';
 import { Input } from './input.ts';
 import { extensionLength, lastDestination, Output } from './output.ts';
+import { type PolicyEntry, PolicyTable } from './policy-table.ts';
 import type { Ipv6Port, OutgoingPacket, PacketSpace, Path, SendVerdict, UpperLayer } from './port.ts';
+import type { AddressMarks } from './source-selection.ts';
 import { type TunnelEnds, Tunnels } from './tunnel.ts';
 
 export interface DeviceConfig {
@@ -37,6 +40,8 @@ export interface Ipv6Options {
   readonly forwarding?: boolean;
   readonly trace?: Trace;
   readonly counters?: Counters;
+  /** RFC 6724 2.1. Default: the table given there. */
+  readonly policy?: readonly PolicyEntry[];
 }
 
 /** A path to ourselves or to nowhere. */
@@ -57,7 +62,8 @@ export class Ipv6 implements Ipv6Port, Ipv6Mobility {
 
   constructor(options: Ipv6Options) {
     const { timers, random, trace = NO_TRACE, counters = new Counters() } = options;
-    const context = new Ipv6Context({ timers, random, trace, counters });
+    const policy = new PolicyTable(options.policy);
+    const context = new Ipv6Context({ timers, random, trace, counters, policy });
     this.counters = counters;
     this.#context = context;
     this.#tunnels = new Tunnels(context);
@@ -110,6 +116,13 @@ export class Ipv6 implements Ipv6Port, Ipv6Mobility {
     if (!this.#context.addresses.has(address)) this.#context.addresses.set(address, { address, port: undefined });
   }
 
+  /** What an address of ours is good for, as a source (RFC 6724 5, rules 3 and 7). Throws where it is none of ours. */
+  markAddress(address: Address, marks: AddressMarks): void {
+    const local = this.#context.addresses.get(address);
+    if (local === undefined) throw new Error(`not ours: '${address}'`);
+    this.#context.addresses.set(address, { ...marks, address, port: local.port });
+  }
+
   removeAddress(address: Address): void {
     this.#context.addresses.delete(address);
   }
@@ -160,6 +173,16 @@ export class Ipv6 implements Ipv6Port, Ipv6Mobility {
 
   selectSource(destination: Address): Address | undefined {
     return this.#context.selectSource(destination);
+  }
+
+  /** Several addresses of a peer in the order in which to try them (RFC 6724 6). */
+  sortDestinations(destinations: readonly Address[]): Address[] {
+    return sortDestinations(destinations, {
+      policy: this.#context.policy,
+      sourceFor: (destination) => this.#context.sourceFor(destination),
+      isTunnelled: (source, destination) =>
+        this.#output.detourOf(source, destination, PROTOCOL.tcp).tunnel !== undefined,
+    });
   }
 
   isLocal(address: Address): boolean {

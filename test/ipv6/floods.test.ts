@@ -112,6 +112,17 @@ describe('RFC 8200 4.5: fragment bombs', () => {
     expect(made.size.octets).toBeLessThanOrEqual(MAX_REASSEMBLIES_OF_ONE_SITE * 512);
   });
 
+  test('20,000 fragments beyond 65,535: refused at the door, few of them answered, nothing kept', () => {
+    const { arrive, drops, sent } = world();
+    const payload = new Uint8Array(16);
+    for (let i = 0; i < 20; i++) {
+      const extensions = [fragment({ offset: 65_528, more: i % 2 === 0, id: i })];
+      arrive(START, ...new Array<Uint8Array>(1000).fill(packet({ extensions, payload })));
+    }
+    expect(drops('fragment-too-long')).toBe(20_000);
+    expect(sent().length).toBe(50);
+  });
+
   test('one site’s flood takes nothing from another, whose fragments lie far apart', () => {
     const { feed } = reassembly();
     const attacker = siteOf(0);

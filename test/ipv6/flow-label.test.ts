@@ -58,11 +58,11 @@ describe('RFC 6437: flow labels', () => {
   test('RFC 6438 3: flows inside a tunnel are told apart by the outer label', () => {
     const made = world();
     const inner = (source: string) => packet({ source: address(source), destination: address('2001:db8:f::1') });
-    for (const source of ['2001:db8:5::1', '2001:db8:5::1', '2001:db8:5::2']) {
+    for (const source of ['2001:db8:5::1', '2001:db8:5::1', '2001:db8:5::2', '2001:db8:5::1']) {
       made.ipv6.tunnel(START, inner(source), HOST, PEER);
     }
-    const [a, again, b] = labels(made);
-    expect(again).toBe(a);
+    const [a, again, b, later] = labels(made);
+    expect([again, later]).toEqual([a, a]);
     expect(b).not.toBe(a);
   });
 });

@@ -11,9 +11,11 @@ import { PROTOCOL } from '../../stack/wire/ipv6.ts';
 import { TCP_FLAG } from '../../stack/wire/tcp.ts';
 import { DESTINATION, SOURCE, tcpSuperFrame } from '../device/frames.ts';
 import {
+  destinationOptions,
   fragment,
   HOST,
   header,
+  hopByHop,
   icmpError,
   icmpOf,
   packet,
@@ -183,6 +185,39 @@ describe('RFC 2473: tunnels', () => {
     expect(ipv6.tunnel(START, inner(500, 1), AGENT, FAR_END)).toBe('dropped');
     expect(right.frames).toEqual([]);
     expect(icmpOf(left.frames[0])).toMatchObject({ type: 3, code: 0 });
+  });
+
+  const nested = (limit: number, length = 500) =>
+    packet({
+      source: LEFT,
+      destination: address('2001:db8:f::100'),
+      extensions: [hopByHop(), destinationOptions({ type: 4, data: Uint8Array.of(limit) })],
+      protocol: PROTOCOL.ipv6,
+      payload: inner(length),
+    });
+
+  test('4.1.1: a packet that may enter no further tunnel is refused, with a pointer to its limit', () => {
+    const { ipv6, left, right } = router();
+    expect(ipv6.tunnel(START, nested(0), AGENT, FAR_END)).toBe('dropped');
+    expect(right.frames).toEqual([]);
+    expect(icmpOf(left.frames[0])).toMatchObject({ type: 4, code: 0, parameter: 40 + 8 + 4 });
+  });
+
+  test('4.1.1: one that may, takes a limit that is one less along on the outside', () => {
+    const { ipv6, right } = router();
+    expect(ipv6.tunnel(START, nested(3), AGENT, FAR_END)).toBe('sent');
+    const [frame] = right.frames;
+    expect(header(frame)).toMatchObject({ nextHeader: PROTOCOL.destinationOptions });
+    expect([...(frame?.bytes.subarray(40, 48) ?? [])]).toEqual([41, 0, 4, 1, 2, 1, 1, 0]);
+    expect(frame?.bytes.length).toBe(40 + 8 + nested(3).length);
+    // Its header comes off what fits.
+    expect(ipv6.tunnel(START, nested(3, 1400), AGENT, FAR_END)).toBe('too-big');
+  });
+
+  test('4: what came through the tunnel does not enter it again', () => {
+    const { ipv6, right } = router();
+    expect(ipv6.tunnel(START, packet({ source: AGENT, destination: FAR_END }), AGENT, FAR_END)).toBe('dropped');
+    expect(right.frames).toEqual([]);
   });
 
   test('7.1: larger than the tunnel gets Packet Too Big with the tunnel MTU, sent to the inner source', () => {

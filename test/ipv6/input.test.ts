@@ -33,6 +33,20 @@ describe('the short way', () => {
     ]);
   });
 
+  test('RFC 8200 3: a hop limit of 0 is no matter to the destination', () => {
+    const { arrive, upper } = world();
+    arrive(START, packet({ hopLimit: 0 }));
+    expect(upper.packets).toMatchObject([{ hopLimit: 0 }]);
+  });
+
+  test('RFC 4291 2.8: all nodes listen to ff02::1, routers to ff02::2 as well', () => {
+    for (const forwarding of [false, true]) {
+      const { arrive, upper } = world({ forwarding });
+      arrive(START, packet({ destination: address('ff02::1') }), packet({ destination: address('ff02::2') }));
+      expect(upper.packets.length).toBe(forwarding ? 2 : 1);
+    }
+  });
+
   test('RFC 8200 3: a packet shorter than its payload length is dropped', () => {
     const { arrive, upper, drops } = world();
     arrive(START, packet().subarray(0, 43));

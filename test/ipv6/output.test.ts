@@ -146,7 +146,7 @@ describe.each(detours)('a packet that goes $name', ({ detour, overhead }) => {
     const { ipv6 } = world({ offloads: TSO });
     ipv6.addHooks({ output: { detour: () => detour, receiveOverhead: () => 24 } });
     const gso = detour.tunnel === undefined;
-    expect(ipv6.path(START, HOME, REMOTE_HOME)).toEqual({ mtu: 1500, overhead, receiveOverhead: 24, gso });
+    expect(ipv6.path(START, HOME, REMOTE_HOME)).toEqual({ mtu: 1500, overhead, receiveOverhead: 24, probe: 0, gso });
   });
 
   test('the largest segment that the path allows fits the link; one octet more is too big', () => {

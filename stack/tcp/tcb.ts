@@ -178,6 +178,9 @@ export class Tcb {
   frozenTimers: TimerAges = {};
   /** Next TCB with the same hash (demux.ts). */
   nextInBucket: Tcb | undefined;
+  /** Neighbours among those whose peer's address has the same hash (demux.ts). */
+  nextOfPeer: Tcb | undefined;
+  previousOfPeer: Tcb | undefined;
 
   constructor(layer: TcbLayer, now: Instant, seed: TcbSeed) {
     this.layer = layer;

@@ -135,8 +135,11 @@ export class Tcp implements TcpLayer, UpperLayer, TcbLayer {
   }
 
   connectionsBetween(local: Address, remote: Address): Connection[] {
-    const between = (c: Connection): boolean => c.remote.address.equals(remote) && c.local.address.equals(local);
-    return [...this.connections()].filter(between);
+    const between: Connection[] = [];
+    for (const tcb of this.#demux.withPeer(remote)) {
+      if (tcb.state !== 'CLOSED' && tcb.local.address.equals(local)) between.push(tcb.connection);
+    }
+    return between;
   }
 
   // --- from IPv6 -------------------------------------------------------------------------------------------
@@ -177,10 +180,9 @@ export class Tcp implements TcpLayer, UpperLayer, TcbLayer {
   }
 
   pathChanged(now: Instant, local: Address | undefined, remote: Address | undefined): void {
-    for (const tcb of this.#demux.all()) {
+    for (const tcb of remote === undefined ? this.#demux.all() : this.#demux.withPeer(remote)) {
       if (tcb.silence !== 'none') continue;
       if (local !== undefined && !tcb.local.address.equals(local)) continue;
-      if (remote !== undefined && !tcb.remote.address.equals(remote)) continue;
       refreshPath(tcb, now);
     }
   }

@@ -404,4 +404,8 @@ test('Demux: connections are found by their two ends, through growth and removal
   });
   expect(ends.every((tcb, i) => find(tcb) === (i % 2 === 0 ? undefined : tcb))).toBe(true);
   expect([demux.size, [...demux.all()].length]).toEqual([250, 250]);
+  for (const { remote } of ends) {
+    const expected = ends.filter((tcb, i) => i % 2 === 1 && tcb.remote.address.equals(remote.address));
+    expect(new Set(demux.withPeer(remote.address))).toEqual(new Set(expected));
+  }
 });

@@ -175,7 +175,7 @@ export class Exchange {
     const wire = (at: number): ReturnType<typeof seq> => seqAdd(this.peer.ours ?? seq(0), at + 1);
     return {
       ...(mss === undefined ? {} : { mss }),
-      ...(windowScale === undefined ? {} : { windowScale }),
+      ...(typeof windowScale === 'number' ? { windowScale } : {}),
       ...(sackPermitted ? { sackPermitted } : {}),
       ...(sack === undefined ? {} : { sack: sack.map(([left, right]) => ({ left: wire(left), right: wire(right) })) }),
       ...(userTimeout === undefined ? {} : { userTimeout: { granularity: 'seconds', value: userTimeout } }),

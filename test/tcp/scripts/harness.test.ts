@@ -77,6 +77,7 @@ describe('what makes no sense is told with its line', () => {
     ['', '<- ACK <raw 1>', 'two hexadecimal digits'],
     ['', '<- ACK <raw 01>', 'whole words'],
     ['', '<- ACK <*>', 'what the peer sends has to be said'],
+    ['', '<- SYN <ws *>', 'what the peer sends has to be said'],
     ['', '-> ACK badsum', 'only the peer sends such a segment'],
     ['', 'state OPEN', 'no such state: OPEN'],
     ['', 'expect rtt 5ms', 'no such figure: rtt'],

@@ -142,7 +142,13 @@ function parseSegmentLine(arrow: '->' | '<-', text: string): Command {
   const ours = arrow === '->';
   const peersOnly = (segment.garbled || segment.badChecksum || segment.dataOffset) ?? segment.truncateTo;
   if (ours && (peersOnly || segment.options?.raw)) throw new NotationError('only the peer sends such a segment');
-  if (!ours && (segment.win === 'any' || segment.iss !== undefined || segment.options?.any)) {
+  if (
+    !ours &&
+    (segment.win === 'any' ||
+      segment.iss !== undefined ||
+      segment.options?.any ||
+      segment.options?.windowScale === 'any')
+  ) {
     throw new NotationError('what the peer sends has to be said');
   }
   return { kind: ours ? 'out' : 'in', segment };
@@ -234,6 +240,12 @@ const APP_OPTIONS: Readonly<Record<string, (options: AppOptions, words: Words) =
   },
   fastOpen: (options) => {
     options.fastOpen = true;
+  },
+  ecn: (options, words) => {
+    const ecn = words.shift();
+    if (ecn !== 'on' && ecn !== 'passive' && ecn !== 'off')
+      throw new NotationError(`ecn on, passive or off, not ${ecn}`);
+    options.ecn = ecn;
   },
   congestion: (options, words) => {
     const name = words.shift();

@@ -61,13 +61,13 @@ script(
   'RFC 7413 4.1.3, 4.2.1: client: asks for a cookie first; the next SYN brings it, with text',
   `
   connect fastOpen writing 10
-  -> SYN <mss 1440, sackok, ts, ws 9, tfo>
+  -> SYN <mss 1440, sackok, ts, ws *, tfo>
   +10ms <- SYN,ACK ack 0 <mss 1000, tfo 0102030405060708>
   -> PSH,ACK 0:10 ack 0
   abort
   -> RST,ACK seq 10
   +8ms connect fastOpen writing 100
-  -> SYN 0:100 iss * <mss 1440, sackok, ts, ws 9, tfo 0102030405060708>
+  -> SYN 0:100 iss * <mss 1440, sackok, ts, ws *, tfo 0102030405060708>
   +10ms <- SYN,ACK seq -1 ack 100 <mss 1000>
   -> ACK ack 0
   told connected drained
@@ -79,13 +79,13 @@ script(
   'RFC 7413 4.2.1: client: a SYN,ACK of the SYN alone: the text goes again at once, as any text',
   `
   connect fastOpen
-  -> SYN <mss 1440, sackok, ts, ws 9, tfo>
+  -> SYN <mss 1440, sackok, ts, ws *, tfo>
   <- SYN,ACK ack 0 <mss 1000, tfo 0102030405060708>
   -> ACK ack 0
   abort
   -> RST,ACK
   +8ms connect fastOpen writing 100
-  -> SYN 0:100 iss * <mss 1440, sackok, ts, ws 9, tfo 0102030405060708>
+  -> SYN 0:100 iss * <mss 1440, sackok, ts, ws *, tfo 0102030405060708>
   +10ms <- SYN,ACK seq -1 ack 0 <mss 1000, tfo 1112131415161718>
   -> PSH,ACK 0:100 ack 0
   told connected
@@ -96,14 +96,14 @@ script(
   'RFC 7413 4.1.3.1: client: no answer to a SYN with text: it is repeated without option and text',
   `
   connect fastOpen
-  -> SYN <mss 1440, sackok, ts, ws 9, tfo>
+  -> SYN <mss 1440, sackok, ts, ws *, tfo>
   <- SYN,ACK ack 0 <mss 1000, tfo 0102030405060708>
   -> ACK ack 0
   abort
   -> RST,ACK
   +8ms connect fastOpen writing 100
-  -> SYN 0:100 iss * <mss 1440, sackok, ts, ws 9, tfo 0102030405060708>
-  +1s -> SYN seq -1 <mss 1440, sackok, ts, ws 9>
+  -> SYN 0:100 iss * <mss 1440, sackok, ts, ws *, tfo 0102030405060708>
+  +1s -> SYN seq -1 <mss 1440, sackok, ts, ws *>
   +10ms <- SYN,ACK seq -1 ack 0 <mss 1000>
   -> PSH,ACK 0:100 ack 0
   `,

@@ -8,7 +8,7 @@ export interface OptionsSpec {
   /** `<*>`: whatever they are. */
   any?: boolean;
   mss?: number;
-  windowScale?: number;
+  windowScale?: number | 'any';
   sackPermitted?: boolean;
   sack?: [number, number][];
   /** 'none': left out though the connection uses them. A part that is undefined: what it should be, unchecked. */
@@ -142,7 +142,7 @@ export function parseOptions(text: string): OptionsSpec {
 function takeOption(options: OptionsSpec, name: string, words: string[]): void {
   if (name === '*') options.any = true;
   else if (name === 'mss') options.mss = parseNumber(words.shift());
-  else if (name === 'ws') options.windowScale = parseNumber(words.shift());
+  else if (name === 'ws') options.windowScale = parseScale(words.shift());
   else if (name === 'sackok') options.sackPermitted = true;
   else if (name === 'sack') options.sack = words.splice(0).map(parseBlock);
   else if (name === 'nots') options.timestamp = 'none';
@@ -152,6 +152,8 @@ function takeOption(options: OptionsSpec, name: string, words: string[]): void {
   else if (name === 'raw') options.raw = parseOctets(words.splice(0));
   else throw new NotationError(`no such option: ${name}`);
 }
+
+const parseScale = (word: string | undefined): number | 'any' => (word === '*' ? 'any' : parseNumber(word));
 
 function parseBlock(word: string): [number, number] {
   const block = /^(-?\d+):(-?\d+)$/.exec(word);

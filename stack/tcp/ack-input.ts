@@ -5,7 +5,7 @@ import { after, type Duration, elapsed, type Instant, ZERO } from '../core/time.
 import { takeEcho } from './ecn.ts';
 import type { Acknowledged } from './flight.ts';
 import { takeProbeArrival } from './mtu-probe.ts';
-import { echoAge, timestampTick, userDeadline } from './options.ts';
+import { echoAge, timestampTick } from './options.ts';
 import { beginAck, endAck, onAdvance, onDuplicateAck } from './recovery.ts';
 import { takeSackBlocks } from './sack.ts';
 import type { Segment, Verdict } from './segment.ts';
@@ -13,6 +13,7 @@ import { tellSpace } from './send-space.ts';
 import { judgeRecovery } from './spurious.ts';
 import { takeProbeAnswer } from './tail-probe.ts';
 import type { Tcb } from './tcb.ts';
+import { userDeadline } from './user-timeout.ts';
 
 export function takeAck(tcb: Tcb, now: Instant, seg: Segment): Verdict {
   const { snd } = tcb;

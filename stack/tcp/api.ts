@@ -73,6 +73,16 @@ export interface TcpOptions {
   readonly delayedAck?: Duration;
   /** Give up when data stays unacknowledged for so long (RFC 5482). Default 5 minutes. */
   readonly userTimeout?: Duration;
+  /**
+   * User timeout option (RFC 5482): tells the peer our userTimeout, and where that was not chosen by the application, lets
+   * the peer's raise it, to an hour at most. Default false.
+   */
+  readonly userTimeoutOption?: boolean;
+  /**
+   * What close() does (SO_LINGER). 0: RST at once. More: RST when the peer has not acknowledged all octets and the FIN
+   * after so long. Default: neither; TCP goes on for as long as userTimeout lets it.
+   */
+  readonly linger?: Duration;
   /** Keepalive idle time (RFC 9293 3.8.4); 0: off. Default 0. */
   readonly keepAlive?: Duration;
   /** Default 60 s (2 MSL). */
@@ -101,11 +111,16 @@ export interface Connection {
   read(now: Instant, max?: number): Uint8Array | undefined;
   /** FIN after all that was written: no more write(). Reading goes on. */
   shutdown(now: Instant): void;
+  /**
+   * CLOSE by an application that is through with both directions: shutdown(), and what the option `linger` says. What
+   * of the peer's octets was not read, or still comes, is its owner's to answer with abort() (RFC 2525 2.17).
+   */
+  close(now: Instant): void;
   /** RST, and the connection is gone. */
   abort(now: Instant): void;
   setOptions(
     now: Instant,
-    options: Partial<Pick<TcpOptions, 'noDelay' | 'delayedAck' | 'userTimeout' | 'keepAlive'>>,
+    options: Partial<Pick<TcpOptions, 'noDelay' | 'delayedAck' | 'userTimeout' | 'keepAlive' | 'linger'>>,
   ): void;
 }
 
@@ -197,7 +212,12 @@ export interface TcpEnvironment {
   readonly observer?: TcpObserver;
 }
 
-export type ExpandedTcpOptions = Required<TcpOptions>;
+export type ExpandedTcpOptions = Required<Omit<TcpOptions, 'linger'>> & {
+  readonly linger: Duration | undefined;
+  /** CHANGEABLE and ADV_UTO of RFC 5482 3.1. */
+  readonly userTimeoutChangeable: boolean;
+  readonly advertisedUserTimeout: Duration;
+};
 
 /** How an installed connection starts on its new node. */
 export interface InstallOptions {

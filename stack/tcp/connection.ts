@@ -12,6 +12,7 @@ import { output } from './send.ts';
 import { isSynchronized, transition } from './state.ts';
 import type { Tcb } from './tcb.ts';
 import { close } from './time-wait.ts';
+import { chooseUserTimeout } from './user-timeout.ts';
 import { windowUpdateDue } from './window.ts';
 
 const NO_EVENTS: ConnectionEvents = {};
@@ -120,6 +121,20 @@ export class TcpConnection implements Connection {
     output(tcb, now);
   }
 
+  /** CLOSE, with SO_LINGER. */
+  close(now: Instant): void {
+    const tcb = this.#tcb;
+    const { linger } = tcb.options;
+    if (tcb.state === 'CLOSED' || tcb.state === 'TIME-WAIT') return;
+    if (linger === 0) {
+      this.abort(now);
+      return;
+    }
+    this.shutdown(now);
+    const waits = linger !== undefined && tcb.silence === 'none' && !tcb.finAcknowledged;
+    if (waits && !tcb.timers.linger.armed) tcb.timers.linger.set(after(now, linger));
+  }
+
   /** ABORT. */
   abort(now: Instant): void {
     const tcb = this.#tcb;
@@ -130,13 +145,16 @@ export class TcpConnection implements Connection {
 
   setOptions(
     now: Instant,
-    options: Partial<Pick<TcpOptions, 'noDelay' | 'delayedAck' | 'userTimeout' | 'keepAlive'>>,
+    options: Partial<Pick<TcpOptions, 'noDelay' | 'delayedAck' | 'userTimeout' | 'keepAlive' | 'linger'>>,
   ): void {
     const tcb = this.#tcb;
     Object.assign(tcb.options, options);
     if (tcb.state === 'CLOSED' || tcb.silence !== 'none') return;
     if (options.keepAlive !== undefined && isSynchronized(tcb.state)) restartKeepAlive(tcb, now);
-    if (options.userTimeout !== undefined && tcb.hasWork) tcb.timers.userTimeout.set(after(now, options.userTimeout));
+    if (options.userTimeout !== undefined) {
+      chooseUserTimeout(tcb, now, options.userTimeout);
+      if (tcb.userTimeoutCopies > 0 && isSynchronized(tcb.state) && tcb.state !== 'TIME-WAIT') sendAck(tcb, now);
+    }
     if (options.noDelay === true) output(tcb, now);
   }
 }

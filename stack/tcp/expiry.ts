@@ -53,6 +53,7 @@ export function onTimer(tcb: Tcb, now: Instant, kind: TimerKind): void {
       waitIsOver(tcb, now);
       break;
     case 'userTimeout':
+    case 'linger':
       onUserTimeout(tcb, now);
       break;
     default:

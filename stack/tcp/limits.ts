@@ -73,6 +73,11 @@ export const DEFAULT_DELAYED_ACK: Duration = milliseconds(40);
 /** RFC 9293 3.8.6.3 MUST-40. */
 export const MAX_DELAYED_ACK: Duration = milliseconds(499);
 export const DEFAULT_USER_TIMEOUT: Duration = seconds(300);
+/** RFC 5482 3.1, L_LIMIT and U_LIMIT: what a peer's option can make of it. RFC 9293 3.8.3 wants 100 s at least (R2). */
+export const LEAST_ADOPTED_USER_TIMEOUT: Duration = seconds(100);
+export const MOST_ADOPTED_USER_TIMEOUT: Duration = seconds(3600);
+/** Pure ACKs that repeat the option: the SYN's may be stripped, or lost in a SYN cookie. */
+export const USER_TIMEOUT_COPIES = 2;
 /** 2 MSL, with an MSL of 30 s. Deviates from RFC 9293 3.4.2 (MSL 2 minutes), as every large stack does. */
 export const DEFAULT_TIME_WAIT: Duration = seconds(60);
 /** How long, in RTOs, copies of the ACK that ended LAST-ACK are expected. */

@@ -1,10 +1,15 @@
 // Options: those of the application with their defaults, and those that the two SYNs agree on (RFC 9293 3.7.1,
 // RFC 7323 2 and 3, RFC 2018 2), with what follows from them for the size of segments (RFC 6691).
 
-import { after, type Duration, type Instant, ZERO } from '../core/time.ts';
+import { type Duration, type Instant, ZERO } from '../core/time.ts';
 import type { Path } from '../ipv6/port.ts';
 import { TCP_HEADER_LEN } from '../wire/tcp.ts';
-import { TIMESTAMP_OPTION_LEN, type TcpOptions as WireOptions } from '../wire/tcp-option.ts';
+import {
+  MAX_TCP_OPTIONS_LEN,
+  TIMESTAMP_OPTION_LEN,
+  tcpOptionsLength,
+  type TcpOptions as WireOptions,
+} from '../wire/tcp-option.ts';
 import type { ExpandedTcpOptions, TcpOptions } from './api.ts';
 import { createCongestionControl } from './congestion/create.ts';
 import {
@@ -24,6 +29,7 @@ import {
 } from './limits.ts';
 import type { Segment } from './segment.ts';
 import type { Tcb } from './tcb.ts';
+import { takeUserTimeout, userTimeoutOption } from './user-timeout.ts';
 
 const clamp = (n: number, least: number, most: number): number => Math.min(most, Math.max(least, Math.floor(n)));
 
@@ -46,6 +52,10 @@ export function expandOptions(options: TcpOptions): ExpandedTcpOptions {
     noDelay: options.noDelay ?? false,
     delayedAck: clamp(options.delayedAck ?? DEFAULT_DELAYED_ACK, 0, MAX_DELAYED_ACK) as Duration,
     userTimeout: options.userTimeout ?? DEFAULT_USER_TIMEOUT,
+    userTimeoutOption: options.userTimeoutOption ?? false,
+    userTimeoutChangeable: options.userTimeout === undefined,
+    advertisedUserTimeout: options.userTimeout ?? DEFAULT_USER_TIMEOUT,
+    linger: options.linger,
     keepAlive: options.keepAlive ?? ZERO,
     timeWait: options.timeWait ?? DEFAULT_TIME_WAIT,
   };
@@ -72,13 +82,15 @@ export const timestampValue = (tcb: Tcb, now: Instant): number => (timestampTick
 export function synOptions(tcb: Tcb, now: Instant): WireOptions {
   const answer = tcb.state !== 'SYN-SENT';
   const timestamp = { value: timestampValue(tcb, now), echo: tcb.ts.recent };
-  return {
+  const options: WireOptions = {
     mss: tcb.rcv.advertisedMss,
     ...(!answer || tcb.sackPermitted ? { sackPermitted: true } : {}),
     ...(!answer || tcb.ts.on ? { timestamp } : {}),
     ...(!answer || tcb.windowScaling ? { windowScale: tcb.rcv.shift } : {}),
     ...(tcb.fastOpenCookie === undefined ? {} : { fastOpenCookie: tcb.fastOpenCookie }),
   };
+  const longer = { ...options, ...userTimeoutOption(tcb) };
+  return tcpOptionsLength(longer) <= MAX_TCP_OPTIONS_LEN ? longer : options; // a long cookie: ACKs tell it later
 }
 
 /** Takes the options of the peer's SYN or SYN,ACK: both sides have an option, or neither uses it. */
@@ -93,6 +105,7 @@ export function takeSynOptions(tcb: Tcb, now: Instant, peer: WireOptions): void 
     tcb.ts.recent = peer.timestamp.value;
     tcb.ts.recentAt = now;
   }
+  if (peer.userTimeout !== undefined) takeUserTimeout(tcb, now, peer.userTimeout);
   tcb.snd.mss = effectiveMss(tcb.path, tcb.snd.peerMss, tcb.ts.on);
   tcb.congestion = createCongestionControl(tcb.options.congestion, tcb.snd.mss);
 }
@@ -134,6 +147,3 @@ export function takeTimestamp(tcb: Tcb, now: Instant, value: number, seq: number
   tcb.ts.recent = value;
   tcb.ts.recentAt = now;
 }
-
-/** When a user timeout that starts now runs out. */
-export const userDeadline = (tcb: Tcb, now: Instant): Instant => after(now, tcb.options.userTimeout);

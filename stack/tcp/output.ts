@@ -14,6 +14,7 @@ import { synOptions, timestampValue } from './options.ts';
 import { type Position, SYN_POSITION, seqAt } from './position.ts';
 import type { Range } from './reassembly.ts';
 import type { Tcb } from './tcb.ts';
+import { withUserTimeout } from './user-timeout.ts';
 import { advertiseWindow } from './window.ts';
 
 const MAX_TCP_HEADER_LEN = 60;
@@ -60,7 +61,7 @@ export function emitRange(
     ack: tcb.state === 'SYN-SENT' ? seq(0) : seqAt(tcb.rcv.irs, tcb.rcv.nxt),
     flags: flagsOf(tcb, start, end, length) | (syn ? ecnFlagsOfSyn(tcb) : ecnFlags(tcb, newText)),
     window: advertiseWindow(tcb, syn),
-    options: syn ? synOptions(tcb, now) : segmentOptions(tcb, now),
+    options: optionsOf(tcb, now, start, end),
   };
   noteAckSent(tcb);
   if (end > start) tcb.snd.lastSentAt = now;
@@ -83,6 +84,13 @@ function flagsOf(tcb: Tcb, start: Position, end: Position, length: number): numb
   // RFC 9293 3.9.1.2: all that is written is pushed; the flag marks where the buffer ran empty.
   if (length > 0 && end >= textEnd && start !== SYN_POSITION) flags |= TCP_FLAG.psh;
   return flags;
+}
+
+function optionsOf(tcb: Tcb, now: Instant, start: Position, end: Position): WireOptions {
+  if (start === SYN_POSITION && end > start) return synOptions(tcb, now);
+  const options = segmentOptions(tcb, now);
+  const hasRoom = start === end && options.sack === undefined;
+  return tcb.userTimeoutCopies > 0 && hasRoom ? withUserTimeout(tcb, options) : options;
 }
 
 /** Options of a segment that is no SYN. The duplicate of a D-SACK is taken out: it is reported once. */

@@ -112,6 +112,10 @@ function optionsOf(options: OptionsSnapshot): ExpandedTcpOptions {
     ...{ sendBuffer, maxSendBuffer, receiveBuffer, maxReceiveBuffer, congestion, ecn, noDelay },
     delayedAck: options.delayedAckUs as Duration,
     userTimeout: options.userTimeoutUs as Duration,
+    userTimeoutOption: options.userTimeoutOption,
+    userTimeoutChangeable: options.userTimeoutChangeable,
+    advertisedUserTimeout: options.advertisedUserTimeoutUs as Duration,
+    linger: options.lingerUs as Duration | undefined,
     keepAlive: options.keepAliveUs as Duration,
     timeWait: options.timeWaitUs as Duration,
   };

@@ -16,6 +16,7 @@ import { Segment } from './segment.ts';
 import { output } from './send.ts';
 import { receives } from './state.ts';
 import type { Tcb } from './tcb.ts';
+import { takeUserTimeout } from './user-timeout.ts';
 
 export function segmentArrives(tcb: Tcb, now: Instant, header: TcpHeader, packet: ReceivedPacket): void {
   tcb.lastHeardAt = now;
@@ -33,6 +34,8 @@ function runChecks(tcb: Tcb, now: Instant, seg: Segment): void {
   // Third: security and compartment, which IPv6 does not have.
   if (checkSyn(tcb, now, seg) === 'drop') return; // fourth
   if (checkAck(tcb, now, seg) === 'drop') return; // fifth
+  const { userTimeout } = seg.header.options;
+  if (userTimeout !== undefined) takeUserTimeout(tcb, now, userTimeout);
   checkUrgent(tcb, seg); // sixth
   if (!receives(tcb.state)) return;
   takeMark(tcb, seg);

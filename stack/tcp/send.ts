@@ -5,7 +5,7 @@ import { after, type Instant } from '../core/time.ts';
 import type { Run } from './flight.ts';
 import { SWS_OVERRIDE } from './limits.ts';
 import { forgetProbe, noteProbeResent } from './mtu-probe.ts';
-import { timestampValue, updateSendMss, userDeadline } from './options.ts';
+import { timestampValue, updateSendMss } from './options.ts';
 import { currentMss, emitRange, maxText, sendAck } from './output.ts';
 import { type Position, SYN_POSITION } from './position.ts';
 import { idleFor, sendRoom } from './recovery.ts';
@@ -13,6 +13,7 @@ import { sendMtuProbe } from './send-mtu-probe.ts';
 import { sends } from './state.ts';
 import { armTailProbe } from './tail-probe.ts';
 import type { Tcb } from './tcb.ts';
+import { userDeadline } from './user-timeout.ts';
 
 /** Sends all that may leave now. */
 export function output(tcb: Tcb, now: Instant): void {

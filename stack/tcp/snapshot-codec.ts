@@ -138,6 +138,10 @@ const readOptions = (r: FieldReader): OptionsSnapshot => ({
   noDelay: r.boolean('noDelay'),
   delayedAckUs: r.number('delayedAckUs', 0, MAX_DURATION_US),
   userTimeoutUs: r.number('userTimeoutUs', 0, MAX_DURATION_US),
+  userTimeoutOption: r.boolean('userTimeoutOption'),
+  userTimeoutChangeable: r.boolean('userTimeoutChangeable'),
+  advertisedUserTimeoutUs: r.number('advertisedUserTimeoutUs', 0, MAX_DURATION_US),
+  ...(r.has('lingerUs') ? { lingerUs: r.number('lingerUs', 0, MAX_DURATION_US) } : {}),
   keepAliveUs: r.number('keepAliveUs', 0, MAX_DURATION_US),
   timeWaitUs: r.number('timeWaitUs', 0, MAX_DURATION_US),
 });

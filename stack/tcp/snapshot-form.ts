@@ -64,6 +64,11 @@ export interface OptionsSnapshot {
   readonly noDelay: boolean;
   readonly delayedAckUs: number;
   readonly userTimeoutUs: number;
+  /** RFC 5482 3.1: ENABLED, CHANGEABLE, ADV_UTO. */
+  readonly userTimeoutOption: boolean;
+  readonly userTimeoutChangeable: boolean;
+  readonly advertisedUserTimeoutUs: number;
+  readonly lingerUs?: number;
   readonly keepAliveUs: number;
   readonly timeWaitUs: number;
 }

@@ -32,5 +32,5 @@ export function leaveOrphan(clock: Clock, connection: Connection, reset = false)
     readable: (at: Instant) => connection.abort(at),
     closed: () => clearTimeout(lifetime),
   };
-  connection.shutdown(now);
+  connection.close(now);
 }

@@ -61,14 +61,18 @@ const chunk = (buffer: StreamBuffer, from: number, to: number): StreamChunk => (
 });
 
 function options(tcb: Tcb): OptionsSnapshot {
-  const { maxSendBuffer, maxReceiveBuffer, congestion, ecn, noDelay } = tcb.options;
-  const { delayedAck, userTimeout, keepAlive, timeWait } = tcb.options;
+  const { maxSendBuffer, maxReceiveBuffer, congestion, ecn, noDelay, delayedAck, keepAlive, timeWait } = tcb.options;
+  const { userTimeout, userTimeoutOption, userTimeoutChangeable, advertisedUserTimeout, linger } = tcb.options;
   return {
     sendBuffer: tcb.sendBuffer.capacity,
     receiveBuffer: tcb.receiveBuffer.capacity,
     ...{ maxSendBuffer, maxReceiveBuffer, congestion, ecn, noDelay },
     delayedAckUs: delayedAck,
     userTimeoutUs: userTimeout,
+    userTimeoutOption,
+    userTimeoutChangeable,
+    advertisedUserTimeoutUs: advertisedUserTimeout,
+    ...(linger === undefined ? {} : { lingerUs: linger }),
     keepAliveUs: keepAlive,
     timeWaitUs: timeWait,
   };

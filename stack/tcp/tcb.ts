@@ -14,7 +14,7 @@ import { Doubt } from './doubt.ts';
 import { Ecn } from './ecn.ts';
 import type { FastOpenCache } from './fast-open-cache.ts';
 import { Flight } from './flight.ts';
-import { DEFAULT_MSS } from './limits.ts';
+import { DEFAULT_MSS, USER_TIMEOUT_COPIES } from './limits.ts';
 import type { TcpListener } from './listener.ts';
 import { MtuProbe } from './mtu-probe.ts';
 import { type Position, SYN_POSITION } from './position.ts';
@@ -155,6 +155,8 @@ export class Tcb {
   synRetransmitted = false;
   /** The Fast Open option of our SYN or SYN,ACK (RFC 7413); empty: asks for a cookie. */
   fastOpenCookie: Uint8Array | undefined;
+  /** Pure ACKs that are still to carry the user timeout option (RFC 5482). */
+  userTimeoutCopies: number;
   /** Text of the SYN was taken on the strength of a cookie. */
   fastOpened = false;
   /** The SYN waits for the first text: a Fast Open that has its cookie. */
@@ -188,6 +190,7 @@ export class Tcb {
     this.remote = seed.remote;
     this.options = { ...seed.options };
     this.passive = seed.passive;
+    this.userTimeoutCopies = seed.options.userTimeoutOption ? USER_TIMEOUT_COPIES : 0;
     this.flowLabel = seed.flowLabel;
     this.path = seed.path;
     this.congestion = seed.congestion;

@@ -13,6 +13,7 @@ export const TIMER_KINDS = [
   'keepAlive',
   'timeWait',
   'userTimeout',
+  'linger',
 ] as const;
 export type TimerKind = (typeof TIMER_KINDS)[number];
 
@@ -31,6 +32,8 @@ export class ConnectionTimers {
   keepAlive: Timer;
   readonly timeWait: Timer;
   userTimeout: Timer;
+  /** After close(): until all is acknowledged (SO_LINGER). */
+  linger: Timer;
 
   constructor(queue: TimerQueue, expired: (now: Instant, kind: TimerKind) => void) {
     const timer = (kind: TimerKind): Timer => queue.timer((now) => expired(now, kind));
@@ -42,6 +45,7 @@ export class ConnectionTimers {
     this.keepAlive = timer('keepAlive');
     this.timeWait = timer('timeWait');
     this.userTimeout = timer('userTimeout');
+    this.linger = timer('linger');
   }
 
   /** None is set after it, and the queue holds on to none. */

@@ -113,6 +113,10 @@ export class FakeConnection implements Connection {
   read(_now: Instant): Uint8Array | undefined {
     return this.state === 'CLOSED' ? undefined : this.#inbox.shift();
   }
+  close(now: Instant): void {
+    this.shutdown(now);
+  }
+
   shutdown(now: Instant): void {
     this.finished = true;
     this.end(now);
@@ -258,6 +262,9 @@ export function snapshotOf(connection: FakeConnection, sendBuffer: Uint8Array): 
       noDelay: false,
       delayedAckUs: 0,
       userTimeoutUs: 0,
+      userTimeoutOption: false,
+      userTimeoutChangeable: false,
+      advertisedUserTimeoutUs: 0,
       keepAliveUs: 0,
       timeWaitUs: 0,
     },

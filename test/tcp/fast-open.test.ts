@@ -246,9 +246,11 @@ describe('RFC 7413 4.2.1: client', () => {
       const app = open(peer);
       app.send(pattern(800));
       peer.rest();
-      peer.send({ flags: SYN | ACK, seq: -1, ack, options: { mss: 1000 } });
+      peer.send({ flags: SYN | ACK, seq: -1, ack, options: { mss: 1000, sackPermitted: true } });
       expect(peer.rest().map((s) => [s.seq, s.length, s.flags])).toEqual([[ack, 800 - ack, ACK | 8]]);
-      expect([app.connection.info.fastOpened, app.connection.info.ssthresh]).toEqual([false, Number.POSITIVE_INFINITY]);
+      peer.send({ seq: 0, ack: 500 });
+      const { fastOpened, ssthresh } = app.connection.info;
+      expect([fastOpened, ssthresh]).toEqual([false, Number.POSITIVE_INFINITY]);
       peer.send({ seq: 0, ack: 800 });
       expect(app.connection.unacknowledged).toBe(0);
     }

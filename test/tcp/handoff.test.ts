@@ -353,6 +353,8 @@ describe('every state moves', () => {
     moved.to.tcp.resume(world.now, moved.installed);
     world.runFor(seconds(10));
     expect(server.told.filter((told) => told === 'connected')).toEqual(['connected']);
+    const synAcks = world.sent.filter((s) => s.from.equals(B) && (s.header.flags & TCP_FLAG.syn) !== 0);
+    expect(synAcks.map((s) => s.text.length)).toEqual([0, 0, 0]); // of the first connection, the donor, the acceptor
     expect([moved.installed.state, client.connection.state]).toEqual(['TIME-WAIT', 'TIME-WAIT']);
     expect([client.bytes, client.error]).toEqual([pattern(5000, 2), undefined]);
   });

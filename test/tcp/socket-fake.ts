@@ -84,6 +84,10 @@ export class FakeConnection implements Connection {
     return chunk;
   }
 
+  close(_now: Instant): void {
+    this.shutdown(_now);
+  }
+
   shutdown(_now: Instant): void {
     if (this.finSent) return;
     this.finSent = true;

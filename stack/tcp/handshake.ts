@@ -88,6 +88,7 @@ export function inSynSent(tcb: Tcb, now: Instant, header: TcpHeader, packet: Rec
     return;
   }
   transition(tcb, now, 'SYN-RECEIVED');
+  tcb.fastOpenCookie = undefined; // both are clients: there is nobody to whom it would mean something
   emitRange(tcb, now, SYN_POSITION, SYN_POSITION + 1, false);
 }
 

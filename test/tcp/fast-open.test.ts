@@ -319,6 +319,20 @@ describe('RFC 7413 4.2.1: client', () => {
     expect(app.error).toBe('refused');
   });
 
+  test('simultaneous open: the SYN,ACK has neither cookie nor text, which goes out when the connection is there', () => {
+    const peer = knowing();
+    const app = open(peer);
+    app.send(pattern(100));
+    peer.rest();
+    peer.send({ flags: SYN, seq: -1, options: { mss: 1000 } });
+    const [answer] = peer.rest();
+    expect([answer?.flags, answer?.length, answer?.options.fastOpenCookie]).toEqual([SYN | ACK, 0, undefined]);
+    peer.send({ seq: 0, ack: 0 });
+    peer.run(250);
+    expect(peer.rest()).toMatchObject([{ seq: 0, length: 100 }]);
+    expect(app.connection.state).toBe('ESTABLISHED');
+  });
+
   test('shutdown() sends what is held; the FIN follows the handshake', () => {
     const peer = knowing();
     const app = open(peer);

@@ -112,11 +112,11 @@ export class PassiveOpens {
   #sendCookie(now: Instant, listener: TcpListener, header: TcpHeader, packet: ReceivedPacket): void {
     const { ipv6, cookies } = this.#layer;
     const { isn, timestampOffset } = cookies.make(now, packet, header);
-    const { receiveBuffer } = listener.options;
+    const { receiveBuffer, maxReceiveBuffer } = listener.options;
     const mss = mssToAdvertise(ipv6.path(now, packet.destination, packet.source));
     // Like the rest of what was agreed, it can be known again only with timestamps.
     const ecn = header.options.timestamp !== undefined && asksForEcn(header.flags, listener.options.ecn);
-    const options = cookieOptions(mss, header.options, timestampTick(now) + timestampOffset, receiveBuffer, ecn);
+    const options = cookieOptions(mss, header.options, timestampTick(now) + timestampOffset, maxReceiveBuffer, ecn);
     const { buffer, start } = ipv6.allocate(tcpHeaderLength(options));
     const answer = {
       sourcePort: header.destinationPort,
@@ -176,7 +176,7 @@ function cookieOptions(
   mss: number,
   offered: WireOptions,
   tick: number,
-  receiveBuffer: number,
+  maxReceiveBuffer: number,
   ecn: boolean,
 ): WireOptions {
   const { timestamp } = offered;
@@ -185,6 +185,6 @@ function cookieOptions(
   const options: Writable<WireOptions> = { mss };
   options.timestamp = { value: packOptions(tick >>> 0, offered, ecn), echo: timestamp.value };
   if (offered.sackPermitted === true) options.sackPermitted = true;
-  if (offered.windowScale !== undefined) options.windowScale = windowShiftFor(receiveBuffer);
+  if (offered.windowScale !== undefined) options.windowScale = windowShiftFor(maxReceiveBuffer);
   return options;
 }

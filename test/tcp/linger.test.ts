@@ -95,9 +95,9 @@ test('sockets: destroy() with a linger of 0 resets; end() does not', async () =>
     const world = new World();
     const clock: Clock = { now: () => world.now };
     const [a, b] = [world.host(A), world.host(B)];
-    const server = new Server(b.tcp, clock).listen({ port: 80 });
+    const server = new Server({ tcp: b.tcp, clock }).listen({ port: 80 });
     server.on('connection', (socket) => socket.resume().on('error', () => {}));
-    const socket = connectSocket(a.tcp, clock, { host: B, port: 80, tcp: { linger: ZERO } });
+    const socket = connectSocket({ tcp: a.tcp, clock }, { host: B, port: 80, tcp: { linger: ZERO } });
     const connected = once(socket, 'connect');
     await drive(world, () => !socket.connecting);
     await connected;

@@ -4,12 +4,15 @@
 import { describe, expect, test, vi } from 'vitest';
 import { seconds } from '../../stack/core/time.ts';
 import { COOKIE_REFUSALS, MAX_BACKLOG, MAX_CONNECTIONS } from '../../stack/tcp/limits.ts';
+import { expandOptions, windowShiftFor } from '../../stack/tcp/options.ts';
 import { packOptions, unpackOptions, valueAfter } from '../../stack/tcp/syn-cookie.ts';
 import { seqDiff } from '../../stack/wire/seq.ts';
 import type { TcpOptions } from '../../stack/wire/tcp-option.ts';
 import { ACK, FIN, listening, OURS, type PeerOptions, PSH, RST, ScriptedPeer, SYN } from './scripted-peer.ts';
 import { type App, expectOpen, pattern } from './support.ts';
 
+/** What createTcb() gives the connection that the cookie becomes. */
+const SHIFT = windowShiftFor(expandOptions({}).maxReceiveBuffer);
 const FULL: TcpOptions = { mss: 1400, sackPermitted: true, windowScale: 7, timestamp: { value: 5000, echo: 0 } };
 
 /** A listener whose backlog of one is taken by another peer's SYN. */
@@ -44,7 +47,11 @@ describe('RFC 4987 3.6: the answer to a SYN beyond the backlog', () => {
 
   test('agrees to what the SYN offered, as long as a timestamp can carry it', () => {
     const { peer } = flooded();
-    expect(cookieFor(peer)?.options).toMatchObject({ sackPermitted: true, windowScale: 5, timestamp: { echo: 5000 } });
+    expect(cookieFor(peer)?.options).toMatchObject({
+      sackPermitted: true,
+      windowScale: SHIFT,
+      timestamp: { echo: 5000 },
+    });
     expect(cookieFor(peer, { mss: 1400, sackPermitted: true, windowScale: 7 })?.options).toEqual({ mss: 1440 });
   });
 
@@ -129,7 +136,7 @@ describe('RFC 4987 3.6: the ACK that brings a cookie back', () => {
     peer.send({ ack: 0, text: pattern(1000), options: echoOf(answer) });
     accepted[0]?.send(pattern(10));
     const [seen] = peer.rest();
-    expect((seen?.window ?? 0) << 5).toBeGreaterThanOrEqual(65_535 - 1000);
+    expect((seen?.window ?? 0) << SHIFT).toBeGreaterThanOrEqual(65_535 - 1000);
   });
 });
 

@@ -57,8 +57,25 @@ describe('flags', () => {
   });
 
   test('rates, shares and the seed are taken over', () => {
-    const topology = parse('--rate', 'c-a=64kbit', '--duplication', 'a:b=2%', '--reordering', '0.03', '--seed', '42');
-    expect(conditions(topology, 'a', 'c')).toMatchObject({ rate: 64_000, duplication: 0, reordering: 0.03 });
+    const topology = parse(
+      '--rate',
+      'c-a=64kbit',
+      '--duplication',
+      'a:b=2%',
+      '--reordering',
+      '0.03',
+      '--marking',
+      'c:a=5%',
+      '--seed',
+      '42',
+    );
+    expect(conditions(topology, 'a', 'c')).toMatchObject({
+      rate: 64_000,
+      duplication: 0,
+      reordering: 0.03,
+      marking: 0,
+    });
+    expect(conditions(topology, 'c', 'a').marking).toBe(0.05);
     expect(conditions(topology, 'a', 'b').duplication).toBe(0.02);
     expect(topology.seed).toBe(42);
   });
@@ -85,6 +102,7 @@ describe('flags', () => {
       loss: fc.integer({ min: 0, max: 1000 }).map((n) => n / 1000),
       duplication: fc.integer({ min: 0, max: 1000 }).map((n) => n / 1000),
       reordering: fc.integer({ min: 0, max: 1000 }).map((n) => n / 1000),
+      marking: fc.integer({ min: 0, max: 1000 }).map((n) => n / 1000),
       rate: fc.integer({ min: 0, max: 1e6 }).map((kbit) => kbit * 1e3),
     });
     const override = fc.record({ pairs: fc.array(pair, { maxLength: 3 }), change });

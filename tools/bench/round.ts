@@ -24,6 +24,7 @@ export const MAIN_PATH: PathConditions = {
   loss: 0.01,
   duplication: 0.01,
   reordering: 0.01,
+  marking: 0,
   rate: 100e6,
 };
 
@@ -58,6 +59,7 @@ export function drawRound(seed: number): Round {
       loss: drawFault(random),
       duplication: drawFault(random),
       reordering: drawFault(random),
+      marking: 0,
       rate: Math.round(MIN_RATE * (MAX_RATE / MIN_RATE) ** random.float()),
     },
     offloads: random.float() < 0.5 ? 'tso' : 'none',

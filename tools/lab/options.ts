@@ -9,6 +9,7 @@ import {
   DEFAULT_SEED,
   type PathConditions,
   type PathOverride,
+  SHARES,
   SITE_NAMES,
   type Topology,
 } from './topology.ts';
@@ -20,6 +21,7 @@ export interface LabFlags {
   readonly loss?: Overrides;
   readonly duplication?: Overrides;
   readonly reordering?: Overrides;
+  readonly marking?: Overrides;
   readonly rate?: Overrides;
   readonly seed?: number;
 }
@@ -42,19 +44,25 @@ export function addLabOptions(command: Command): Command {
       override('reordering', shareValue),
     )
     .option(
+      '--marking <[pair=]share>',
+      'share of ECN-capable packets that are marked as if there were congestion',
+      override('marking', shareValue),
+    )
+    .option(
       '--rate <[pair=]rate>',
       "rate of each one-way path, or 'none' (default: 100mbit from and to c, else 1gbit)",
       override('rate', rateValue),
     )
     .option(
       '--seed <number>',
-      `seed of loss, duplication and reordering (default: ${DEFAULT_SEED})`,
+      `seed of loss, duplication, reordering and marking (default: ${DEFAULT_SEED})`,
       wholeNumber(0, MAX_SEED),
     );
 }
 
 export function topologyFromFlags(flags: LabFlags): Topology {
-  const all = [flags.delay, flags.rate, flags.loss, flags.duplication, flags.reordering].flatMap((o) => o ?? []);
+  const { delay, rate, loss, duplication, reordering, marking } = flags;
+  const all = [delay, rate, loss, duplication, reordering, marking].flatMap((o) => o ?? []);
   // Values for all pairs first, so that those of single pairs hold whatever the order of the flags.
   const overrides = [...all.filter((o) => o.pairs === 'all'), ...all.filter((o) => o.pairs !== 'all')];
   return createTopology({ overrides, ...(flags.seed === undefined ? {} : { seed: flags.seed }) });
@@ -66,7 +74,7 @@ export function flagsOfTopology(topology: Topology): string[] {
   for (const [pair, path] of topology.paths) {
     flags.push('--delay', `${pair}=${path.delay}us`);
     flags.push('--rate', `${pair}=${path.rate === 0 ? 'none' : `${path.rate / 1e3}kbit`}`);
-    for (const key of ['loss', 'duplication', 'reordering'] as const) {
+    for (const key of SHARES) {
       if (path[key] > 0) flags.push(`--${key}`, `${pair}=${path[key].toFixed(9)}`);
     }
   }

@@ -20,7 +20,10 @@ export interface Site {
 }
 
 /** How packets of one ordered pair of sites travel. */
-export type PathConditions = Pick<LinkConditions, 'delay' | 'loss' | 'duplication' | 'reordering' | 'rate'>;
+export type PathConditions = Pick<LinkConditions, 'delay' | 'loss' | 'duplication' | 'reordering' | 'marking' | 'rate'>;
+
+/** Those of them that are probabilities. */
+export const SHARES = ['loss', 'duplication', 'reordering', 'marking'] as const;
 
 export interface Topology {
   readonly sites: readonly Site[];
@@ -104,7 +107,7 @@ export function conditions(topology: Topology, from: string, to: string): PathCo
 function defaultConditions(from: string, to: string): PathConditions {
   const delayMs = DEFAULT_DELAY_MS[[from, to].sort().join('-')] ?? HOME_DELAY_MS;
   const rate = from === CLIENT_SITE || to === CLIENT_SITE ? CLIENT_RATE : SERVER_RATE;
-  return { delay: milliseconds(delayMs), loss: 0, duplication: 0, reordering: 0, rate };
+  return { delay: milliseconds(delayMs), loss: 0, duplication: 0, reordering: 0, marking: 0, rate };
 }
 
 function createSite(name: string): Site {
@@ -135,7 +138,7 @@ export function describePaths(topology: Topology): string[] {
 function describe(path: PathConditions): string {
   const parts = [`${toMilliseconds(path.delay)} ms`];
   if (path.rate > 0) parts.push(`${path.rate / 1e6} Mbit/s`);
-  for (const key of ['loss', 'duplication', 'reordering'] as const) {
+  for (const key of SHARES) {
     if (path[key] > 0) parts.push(`${key} ${Number((path[key] * 100).toFixed(3))} %`);
   }
   return parts.join(', ');

@@ -129,15 +129,18 @@ function compile() {
   chmodSync(at('dist', 'tools', 'homeport.js'), 0o755); // for an alias or a link to it
 }
 
-/** Commands from outside npm, and the Debian package each is in. */
+const LWIP = '/usr/include/lwip/lwip/tcpip.h';
+/** Commands from outside npm (or a file, by its path), and the Debian package each is in. */
 const SYSTEM = {
   demo: { ip: 'iproute2' },
-  test: { ip: 'iproute2', ping: 'iputils-ping', tshark: 'tshark', curl: 'curl' },
+  test: { ip: 'iproute2', ping: 'iputils-ping', tshark: 'tshark', curl: 'curl', [LWIP]: 'liblwip-dev' },
 };
+const isThere = (command) =>
+  command.startsWith('/') ? existsSync(command) : onPath(command) || existsSync(`/usr/sbin/${command}`);
 
 /** @param optional missing commands are told, not fatal: what needs them says so itself. */
 function installSystem(commands, optional) {
-  const missing = Object.keys(commands).filter((command) => !onPath(command) && !existsSync(`/usr/sbin/${command}`));
+  const missing = Object.keys(commands).filter((command) => !isThere(command));
   if (missing.length === 0) return;
   const packages = [...new Set(missing.map((command) => commands[command]))];
   const advice = `${missing.join(', ')} missing: \`apt-get install ${packages.join(' ')}\``;

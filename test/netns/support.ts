@@ -9,9 +9,11 @@ import { delimiter, join } from 'node:path';
 import { MonotonicClock } from '../../tun/clock.ts';
 import { openTun } from '../../tun/tun-device.ts';
 
-export type Need = 'netns' | 'tun' | 'tshark' | 'curl' | 'ping';
+export type Need = 'netns' | 'tun' | 'tshark' | 'curl' | 'ping' | 'lwip';
 
 const COMMAND_PACKAGES: Partial<Record<Need, string>> = { tshark: 'tshark', curl: 'curl', ping: 'iputils-ping' };
+/** What shows that a library is there to be compiled against. */
+const LWIP_HEADER = '/usr/include/lwip/lwip/tcpip.h';
 const COMMAND_TIMEOUT_MS = 20_000;
 
 /** What each need lacked when it was first looked at; undefined: nothing. */
@@ -38,6 +40,9 @@ function lackOf(need: Need): string | undefined {
 function probe(need: Need): string | undefined {
   const name = COMMAND_PACKAGES[need];
   if (name !== undefined) return onPath(need) ? undefined : `${need} is missing: \`apt-get install ${name}\``;
+  if (need === 'lwip') {
+    return existsSync(LWIP_HEADER) ? undefined : 'lwIP is missing: `apt-get install liblwip-dev`';
+  }
   if (!onPath('ip') || !onPath('nsenter')) return 'ip is missing: `apt-get install iproute2 util-linux`';
   try {
     const netns = new Netns();

@@ -25,6 +25,8 @@ export type Step =
   /** Until so many octets have come in all. */
   | readonly ['receive', octets: number]
   | readonly ['receive-end']
+  /** Until there is as much unread as the stream takes, so that more is unread below it. */
+  | readonly ['until-full']
   | readonly ['keep-alive', idleMs: number];
 
 /** What only the end in the test's own process can do. */
@@ -80,6 +82,7 @@ export const play = (socket: PlayedSocket, steps: readonly OurStep[], seed = 0):
 
 /** What the last segments of a connection may take until its port can be used again; longer where one is busy. */
 const PORT_PAUSE_MS = 50;
+const POLL_MS = 5;
 const PORT_TAKEN: readonly (string | null)[] = ['EADDRINUSE', 'EADDRNOTAVAIL'];
 
 /** Opens `count` connections: all at once, or one after the other where they share a port. */
@@ -180,6 +183,9 @@ class Player {
         return this.#until(() => this.#received.octets >= step[1]);
       case 'receive-end':
         return this.#until(() => this.#ended);
+      case 'until-full':
+        while (socket.readableLength < socket.readableHighWaterMark) await sleep(POLL_MS);
+        return;
       case 'keep-alive':
         socket.setKeepAlive(true, step[1]);
         return;

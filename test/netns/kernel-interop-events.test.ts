@@ -12,8 +12,9 @@ import type { Step } from './interop-plays.ts';
 import { Interop, OPENERS } from './interop-scene.ts';
 import { requireOrSkip } from './support.ts';
 
-const LENGTH = 512 * 1024;
-const TIMEOUT_MS = 30_000;
+const LENGTH = 384 * 1024;
+/** Timeouts grow by themselves where a machine is slow. */
+const TIMEOUT_MS = 60_000;
 const DONE = { ended: true, error: null } as const;
 
 interface PathEvent {
@@ -37,7 +38,7 @@ const EVENTS: readonly PathEvent[] = [
   { name: 'becomes ten times as slow', ways: BOTH, after: { rate: 2e6, queueBytes: 30_000 }, forMs: 700 },
 ];
 const KERNELS: readonly KernelVariant[] = KERNEL_VARIANTS.filter(({ name }) =>
-  ['as it comes', 'without SACK', 'without timestamps'].includes(name),
+  ['as it comes', 'without any of the three'].includes(name),
 );
 const CASES = EVENTS.flatMap((event) => KERNELS.map((kernel) => [event.name, kernel.name, event, kernel] as const));
 

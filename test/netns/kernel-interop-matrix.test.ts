@@ -5,6 +5,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { milliseconds } from '../../stack/core/time.ts';
 import type { LinkConditions, LinkStatistics } from '../../stack/device/fault.ts';
+import type { TcpOptions } from '../../stack/tcp/api.ts';
 import { applyVariant, congestionVariants, KERNEL_VARIANTS, type KernelVariant } from '../../tools/bench/kernels.ts';
 import { countedSince, kernelCounters, offences } from './interop-counters.ts';
 import { removeCompiledPeer } from './interop-kernel.ts';
@@ -19,6 +20,8 @@ const DONE = { ended: true, error: null } as const;
 interface BadPath {
   readonly name: string;
   readonly faults: Partial<LinkConditions>;
+  /** Of our end. */
+  readonly tcp?: TcpOptions;
   /** What of the link's statistics shows that the faults were there. */
   readonly shown: keyof LinkStatistics;
 }
@@ -35,6 +38,12 @@ const PATHS: readonly BadPath[] = [
     faults: { corruption: 0.05, corruptionSpan: HEADERS },
     shown: 'corrupted',
   },
+  {
+    name: 'that marks 5 % in place of dropping, and loses 1 %',
+    faults: { marking: 0.05, loss: 0.01 },
+    tcp: { ecn: 'on' },
+    shown: 'marked',
+  },
   { name: 'with a queue for 13 packets', faults: { rate: 30e6, queueBytes: 20_000 }, shown: 'overflowed' },
 ];
 const VARIANTS: readonly KernelVariant[] = [...KERNEL_VARIANTS, ...congestionVariants()];
@@ -46,15 +55,18 @@ const FLOWS = {
   'both send': [LENGTH / 2, LENGTH / 2],
 } as const;
 type Flow = keyof typeof FLOWS;
-const CASES = OPENERS.flatMap((opener) => (Object.keys(FLOWS) as Flow[]).map((flow) => [opener, flow] as const));
+type Case = readonly [opener: Opener, flow: Flow];
+const CASES: readonly Case[] = OPENERS.flatMap((opener) =>
+  (Object.keys(FLOWS) as Flow[]).map((flow) => [opener, flow] as const),
+);
 
 /** An end with nothing to send closes when the other has: half-closed for as long as data flows. */
 const steps = (octets: number, seed: number): Step[] =>
   octets > 0 ? [['write', octets, seed], ['end'], ['receive-end']] : [['receive-end'], ['end']];
 
-async function converse(interop: Interop, opener: Opener, flow: Flow, seed: number): Promise<void> {
+async function converse(interop: Interop, [opener, flow]: Case, seed: number, tcp: TcpOptions): Promise<void> {
   const [theirs, others] = FLOWS[flow];
-  const pair = await interop.run({ opener, open: steps(theirs, seed), accept: steps(others, seed + 1) });
+  const pair = await interop.run({ opener, open: steps(theirs, seed), accept: steps(others, seed + 1), tcp });
   const { opened, accepted } = pair;
   expect([opened.sent.octets, accepted.sent.octets]).toEqual([theirs, others]);
   expect({ opener, flow, ...accepted }).toMatchObject({ ...DONE, received: opened.sent });
@@ -66,38 +78,41 @@ const named = <T extends { readonly name: string }>(list: readonly T[]) => list.
 afterAll(removeCompiledPeer);
 
 // The paths side by side (they are idle most of the time, waiting for timers), the variants of the kernel one by one.
-describe.skipIf(!requireOrSkip('tun')).concurrent.each(named(PATHS))('a path %s', (_name, { faults, shown }) => {
-  const damage = (faults.corruption ?? 0) > 0;
-  let interop: Interop;
-  beforeAll(async () => {
-    const seed = 1 + PATHS.findIndex((path) => path.faults === faults);
-    interop = await Interop.wan({ path: { delay: milliseconds(2), rate: 100e6 }, seed });
-    for (const link of Object.values(interop.links ?? {})) link.configure(faults);
-  });
-  afterAll(() => interop?.close());
+describe.skipIf(!requireOrSkip('tun')).concurrent.each(named(PATHS))(
+  'a path %s',
+  (_name, { faults, shown, tcp = {} }) => {
+    const damage = (faults.corruption ?? 0) > 0;
+    let interop: Interop;
+    beforeAll(async () => {
+      const seed = 1 + PATHS.findIndex((path) => path.faults === faults);
+      interop = await Interop.wan({ path: { delay: milliseconds(2), rate: 100e6 }, seed });
+      for (const link of Object.values(interop.links ?? {})) link.configure(faults);
+    });
+    afterAll(() => interop?.close());
 
-  test.sequential.each(named(VARIANTS))(
-    'a kernel %s',
-    async (_variant, variant) => {
-      applyVariant(interop.far.name, variant);
-      const before = kernelCounters(interop.far.name);
-      await Promise.all(CASES.map(([opener, flow], seed) => converse(interop, opener, flow, seed)));
-      const counted = countedSince(before, kernelCounters(interop.far.name));
-      const windows = variant.settings?.tcp_shrink_window === 1;
-      expect(offences(counted, { damage, windows })).toEqual([]);
-    },
-    TIMEOUT_MS,
-  );
+    test.sequential.each(named(VARIANTS))(
+      'a kernel %s',
+      async (_variant, variant) => {
+        applyVariant(interop.far.name, variant);
+        const before = kernelCounters(interop.far.name);
+        await Promise.all(CASES.map((conversation, seed) => converse(interop, conversation, seed, tcp)));
+        const counted = countedSince(before, kernelCounters(interop.far.name));
+        const windows = variant.settings?.tcp_shrink_window === 1;
+        expect(offences(counted, { damage, windows })).toEqual([]);
+      },
+      TIMEOUT_MS,
+    );
 
-  test.sequential('the faults were there, and both ends have found the damage', () => {
-    for (const { statistics } of Object.values(interop.links ?? {})) expect(statistics[shown]).toBeGreaterThan(100);
-    const found = [
-      kernelCounters(interop.far.name).TcpInCsumErrors ?? 0,
-      interop.scene.stack.host.tcp.counters.get('checksum'),
-    ];
-    for (const count of found) {
-      if (damage) expect(count).toBeGreaterThan(100);
-      else expect(count).toBe(0);
-    }
-  });
-});
+    test.sequential('the faults were there, and both ends have found the damage', () => {
+      for (const { statistics } of Object.values(interop.links ?? {})) expect(statistics[shown]).toBeGreaterThan(100);
+      const found = [
+        kernelCounters(interop.far.name).TcpInCsumErrors ?? 0,
+        interop.scene.stack.host.tcp.counters.get('checksum'),
+      ];
+      for (const count of found) {
+        if (damage) expect(count).toBeGreaterThan(100);
+        else expect(count).toBe(0);
+      }
+    });
+  },
+);

@@ -79,7 +79,7 @@ describe.skipIf(!requireOrSkip('tun'))('the Linux kernel on the same link', () =
     });
 
     test('RFC 2525 2.17: an end that closes with data unread resets', async () => {
-      const close: Step[] = [['pause'], ['write', 1, 1], ['sleep', 100], ['destroy']];
+      const close: Step[] = [['pause'], ['write', 1, 1], ['until-full'], ['sleep', 100], ['destroy']];
       const write: Step[] = [
         ['receive', 1],
         ['start-write', 16 * MIB, 2],

@@ -103,8 +103,10 @@ const maxSynAckRetransmits = (tcb: Tcb, now: Instant): number =>
 function suspectPath(tcb: Tcb, now: Instant): void {
   if (tcb.timeouts !== (onlySmallPass(tcb) ? R1_WITH_EVIDENCE : R1_RETRANSMITS)) return;
   const { flight, path, snd, local, remote } = tcb;
-  const size = largestPacket(tcb, path.mtu);
-  if (flight.head === undefined || flight.head.length < snd.mss || size <= MINIMUM_MTU) return;
+  if (flight.head === undefined) return;
+  // A segment need not be full to be too large: the ragged end of a write that left alone, or with it the flight.
+  const size = largestPacket(tcb, path.mtu) - Math.max(0, snd.mss - flight.head.length);
+  if (size <= MINIMUM_MTU) return;
   tcb.layer.ipv6.reportBlackHole(now, local.address, remote.address, size);
 }
 

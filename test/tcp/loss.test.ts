@@ -210,6 +210,17 @@ describe('timeouts (RFC 6298)', () => {
     expect(peer.host.ipv6.blackHoles).toEqual([1500]);
   });
 
+  test('RFC 4821 7.7: a segment need not be full to be too large', () => {
+    const vanishes = (length: number): readonly number[] => {
+      const { peer, app } = opened({ rttMs: 100, synOptions: { mss: 1440 }, mtu: 1500 });
+      app.send(pattern(length));
+      peer.run(20_000);
+      return peer.host.ipv6.blackHoles;
+    };
+    expect(vanishes(1300)).toEqual([1360]);
+    expect(vanishes(1220)).toEqual([]);
+  });
+
   test('RFC 4821 7.7: where small segments vanish, size is not the reason', () => {
     const { peer } = tenOut();
     peer.run(20_000);

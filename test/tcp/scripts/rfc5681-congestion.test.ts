@@ -384,3 +384,19 @@ script(
   -> ACK 15000:16000                      # 13000, of which 12000 are out
   `,
 );
+
+script(
+  'RFC 6582 3.2, step 3: a partial ACK inside the segment that was sent again: what is left of it goes again',
+  `
+  established <mss 1000> rtt 100ms win 10000 with congestion newreno
+  write 10000
+  -> ACK 0:9000/1000
+  -> PSH,ACK 9000:10000
+  +100ms <- ACK ack 0
+  <- ACK ack 0
+  <- ACK ack 0
+  -> ACK 0:1000
+  +100ms <- ACK ack 500 win 9500
+  -> ACK 500:1000
+  `,
+);

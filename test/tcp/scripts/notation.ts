@@ -247,6 +247,9 @@ const APP_OPTIONS: Readonly<Record<string, (options: AppOptions, words: Words) =
       throw new NotationError(`ecn on, passive or off, not ${ecn}`);
     options.ecn = ecn;
   },
+  userTimeoutOption: (options) => {
+    options.userTimeoutOption = true;
+  },
   congestion: (options, words) => {
     const name = words.shift();
     if (name !== 'cubic' && name !== 'newreno') throw new NotationError(`no such congestion control: ${name}`);

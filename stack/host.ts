@@ -46,6 +46,8 @@ export interface HostOptions {
   readonly ntpTime?: (now: Instant) => bigint;
   readonly trace?: Trace;
   readonly observer?: TcpObserver;
+  /** Octets that the buffers of all TCP connections may hold. Default 512 MiB. */
+  readonly maxMemory?: number;
   readonly counters?: Counters;
 }
 
@@ -93,6 +95,7 @@ export class Host {
       ...(ntpTime && { wallSeconds: (now: Instant) => Number(ntpTime(now) >> 32n) }),
       ...(trace && { trace }),
       ...(observer && { observer }),
+      ...(options.maxMemory !== undefined && { maxMemory: options.maxMemory }),
     });
     this.#sockets = options.clock && { tcp: this.tcp, clock: options.clock, lookup: options.lookup };
     this.#environment = { ipv6: this.ipv6, timers, random, ...(ntpTime && { ntpTime }), ...(trace && { trace }) };

@@ -210,6 +210,8 @@ export interface TcpEnvironment {
   readonly wallSeconds?: (now: Instant) => number;
   readonly trace?: Trace;
   readonly observer?: TcpObserver;
+  /** Octets that the buffers of all connections may hold. Default 512 MiB. */
+  readonly maxMemory?: number;
 }
 
 export type ExpandedTcpOptions = Required<Omit<TcpOptions, 'linger'>> & {

@@ -9,6 +9,7 @@ import { tuneReceiveBuffer } from './receive-tuning.ts';
 import { pipeOf } from './recovery.ts';
 import { resetConnection } from './reset.ts';
 import { output } from './send.ts';
+import { sendBufferSize } from './send-space.ts';
 import { isSynchronized, transition } from './state.ts';
 import type { Tcb } from './tcb.ts';
 import { close } from './time-wait.ts';
@@ -86,7 +87,7 @@ export class TcpConnection implements Connection {
   write(now: Instant, bytes: Uint8Array): number {
     const tcb = this.#tcb;
     if (tcb.finQueued || !mayWrite(tcb.state)) return 0;
-    const taken = tcb.silence === 'frozen' ? 0 : tcb.sendBuffer.append(bytes);
+    const taken = tcb.silence === 'frozen' ? 0 : tcb.sendBuffer.append(bytes, sendBufferSize(tcb));
     if (taken < bytes.length) tcb.wantsWrite = true;
     if (taken > 0 && tcb.synHeld && tcb.silence === 'none') sendSyn(tcb, now);
     if (taken > 0) output(tcb, now);

@@ -7,6 +7,7 @@ import { sendSyn } from './handshake.ts';
 import { currentMss, emitRange, sendAck } from './output.ts';
 import { SYN_POSITION } from './position.ts';
 import { output, refreshPath, retransmit } from './send.ts';
+import { sendBufferSize } from './send-space.ts';
 import { isSynchronized } from './state.ts';
 import type { Tcb } from './tcb.ts';
 
@@ -26,7 +27,7 @@ export function thaw(tcb: Tcb, now: Instant): void {
   if (tcb.state === 'CLOSED') return; // aborted meanwhile: nothing runs on
   tcb.timers.start(now, tcb.frozenTimers);
   tcb.flight.stopTiming();
-  if (tcb.wantsWrite && tcb.sendBuffer.length < tcb.sendBuffer.capacity) {
+  if (tcb.wantsWrite && tcb.sendBuffer.length < sendBufferSize(tcb)) {
     tcb.wantsWrite = false;
     raise(tcb, now, EVENT.writable);
   }

@@ -20,6 +20,12 @@ export const INITIAL_BUFFER = 128 * 1024;
 /** How far it grows by itself: 1 Gbit/s over 130 ms, in one connection. */
 export const DEFAULT_MAX_BUFFER = 16 * 1024 * 1024;
 export const MIN_BUFFER = 4 * 1024;
+/** What the buffers of all connections may hold: some thousands at their first size, a few dozen at their largest. */
+export const DEFAULT_MAX_MEMORY = 512 * 1024 * 1024;
+/** Window and send buffer of each connection while memory is tight: a few segments, so that all go on. */
+export const TIGHT_BUFFER = 16 * 1024;
+/** Time between two looks for out-of-order octets to drop: it takes a walk over all connections. */
+export const RELIEF_PERIOD: Duration = milliseconds(100);
 /** The largest window that RFC 7323 2.3 can express: 65535 << 14, rounded down to a power of two. */
 export const MAX_BUFFER = 512 * 1024 * 1024;
 /** RFC 7323 2.3. */

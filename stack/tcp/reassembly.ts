@@ -21,6 +21,8 @@ export class Reassembly {
   readonly #recent: Range[] = [];
   /** To be reported in the next ACK, once. */
   duplicate: Range | undefined;
+  /** The newest segment, which was not kept: reported in the next ACK all the same, first and once (RFC 2018 8). */
+  #refused: Range | undefined;
   /** Where the peer's FIN is, if it came ahead of octets that are missing. */
   fin: Position | undefined;
 
@@ -49,6 +51,16 @@ export class Reassembly {
     return true;
   }
 
+  refuse(start: Position, end: Position): void {
+    this.#refused = { start, end };
+  }
+
+  /** None of it is held any more. */
+  clear(): void {
+    this.islands.length = 0;
+    this.#recent.length = 0;
+  }
+
   /** RCV.NXT has come to `nxt`: returns how far the octets now reach in order. */
   advance(nxt: Position): Position {
     let reach = nxt;
@@ -67,6 +79,10 @@ export class Reassembly {
       blocks.push(this.duplicate);
       this.duplicate = undefined;
     }
+    if (this.#refused !== undefined && blocks.length < max) {
+      blocks.push(this.#refused);
+      this.#refused = undefined;
+    }
     for (const range of this.#recent) if (blocks.length < max) blocks.push(range);
     for (const range of this.islands) {
       if (blocks.length >= max) break;
@@ -77,7 +93,10 @@ export class Reassembly {
 
   /** How many blocks takeBlocks(max) would give. */
   blockCount(max: number): number {
-    return Math.min(max, this.islands.length + (this.duplicate === undefined ? 0 : 1));
+    return Math.min(
+      max,
+      this.islands.length + (this.duplicate === undefined ? 0 : 1) + (this.#refused === undefined ? 0 : 1),
+    );
   }
 
   /** RFC 2883 4: only the duplicate part of a segment is reported. */

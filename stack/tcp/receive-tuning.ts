@@ -47,7 +47,8 @@ export class ReceiveTuning {
   }
 }
 
-const mayGrow = (tcb: Tcb): boolean => tcb.receiveBuffer.capacity < tcb.options.maxReceiveBuffer;
+const mayGrow = ({ receiveBuffer, options, layer }: Tcb): boolean =>
+  receiveBuffer.capacity < options.maxReceiveBuffer && !layer.chunks.isTight;
 
 /** Text has come in order: does it tell the length of a round trip? */
 export function measureRoundTrip(tcb: Tcb, now: Instant, seg: Segment): void {

@@ -21,6 +21,10 @@ export function takeText(tcb: Tcb, now: Instant, seg: Segment): void {
     takeOutOfOrder(tcb, now, seg);
     return;
   }
+  if (!hasMemory(tcb, now, receiveBuffer.end === rcv.read)) {
+    tcb.ackNow = true;
+    return;
+  }
   const hadReadable = receiveBuffer.end > rcv.read;
   receiveBuffer.write(start, seg.packet.bytes, seg.textAt, seg.textEnd);
   const gap = !reassembly.isEmpty;
@@ -35,12 +39,31 @@ export function takeText(tcb: Tcb, now: Instant, seg: Segment): void {
 function takeOutOfOrder(tcb: Tcb, now: Instant, seg: Segment): void {
   tcb.ackNow = true; // RFC 5681 4.2: a duplicate ACK at once
   const end = seg.textStart + seg.textLength;
-  if (!tcb.reassembly.add(seg.textStart, end)) {
+  if (!hasMemory(tcb, now, false) || !tcb.reassembly.add(seg.textStart, end)) {
     tcb.layer.counters.bump('out-of-order-dropped');
+    tcb.reassembly.refuse(seg.textStart, end);
     return;
   }
   tcb.receiveBuffer.write(seg.textStart, seg.packet.bytes, seg.textAt, seg.textEnd);
   tcb.layer.observer.dataAccepted?.(now, tcb.connection, seg.packet, seg.textStart, seg.textLength);
+}
+
+/** Where all memory is used up only what an application waits for is taken (`awaited`): nobody stands still for ever. */
+function hasMemory(tcb: Tcb, now: Instant, awaited: boolean): boolean {
+  const { layer } = tcb;
+  if (!layer.chunks.isExhausted) return true;
+  layer.relieve(now);
+  if (!layer.chunks.isExhausted || awaited) return true;
+  layer.counters.bump('out-of-memory');
+  return false;
+}
+
+/** RFC 2018 8: what is out of order is given up, and not reported any more. */
+export function dropOutOfOrder(tcb: Tcb): void {
+  if (tcb.reassembly.isEmpty) return;
+  tcb.reassembly.clear();
+  tcb.receiveBuffer.releaseBeyond();
+  tcb.layer.counters.bump('out-of-order-given-up');
 }
 
 /** Octets behind the peer's FIN: no honest peer sends them. */

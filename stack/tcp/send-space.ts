@@ -3,10 +3,15 @@
 
 import type { Instant } from '../core/time.ts';
 import { EVENT, raise } from './events.ts';
+import { TIGHT_BUFFER } from './limits.ts';
 import type { Tcb } from './tcb.ts';
 
 /** A write() that was cut short is told of space when there is this much of the buffer. */
 const WRITABLE_SHARE = 1 / 4;
+
+/** What the buffer may hold now: less than it has room for while memory is tight. */
+export const sendBufferSize = ({ layer, sendBuffer }: Tcb): number =>
+  layer.chunks.isTight ? Math.min(sendBuffer.capacity, TIGHT_BUFFER) : sendBuffer.capacity;
 
 /** SND.UNA has moved: the buffer follows cwnd while the writer is what waits, and whoever waits for room is told. */
 export function tellSpace(tcb: Tcb, now: Instant): void {
@@ -14,7 +19,8 @@ export function tellSpace(tcb: Tcb, now: Instant): void {
   if (sendBuffer.length === 0) raise(tcb, now, EVENT.drained);
   if (!tcb.wantsWrite || tcb.finQueued) return;
   growSendBuffer(tcb);
-  if (sendBuffer.capacity - sendBuffer.length < sendBuffer.capacity * WRITABLE_SHARE) return;
+  const size = sendBufferSize(tcb);
+  if (size - sendBuffer.length < size * WRITABLE_SHARE) return;
   tcb.wantsWrite = false;
   raise(tcb, now, EVENT.writable);
 }
@@ -22,7 +28,7 @@ export function tellSpace(tcb: Tcb, now: Instant): void {
 /** What the peer's window never lets go needs no room beside what it does. */
 function growSendBuffer(tcb: Tcb): void {
   const { sendBuffer, options } = tcb;
-  if (sendBuffer.capacity >= options.maxSendBuffer) return;
+  if (sendBuffer.capacity >= options.maxSendBuffer || tcb.layer.chunks.isTight) return;
   const wanted = 2 * Math.min(tcb.congestion.cwnd, tcb.snd.maxWnd);
   if (wanted > sendBuffer.capacity) sendBuffer.grow(Math.min(options.maxSendBuffer, Math.ceil(wanted)));
 }

@@ -5,26 +5,13 @@
 // octets never leave it, uses its chunks again.
 
 import { EMPTY } from '../core/bytes.ts';
+import { CHUNK_LEN, ChunkPool } from './chunk-pool.ts';
 import type { Position } from './position.ts';
 
-export const CHUNK_LEN = 65_536;
 /** What the first chunk of a stream may measure. */
 const FIRST_CHUNK_LENS = [2_048, 16_384, CHUNK_LEN] as const;
-/** Chunks of all connections that wait to be used again: 4 MiB, what a few busy ones set free at once. */
-const MAX_SPARE = 64;
-
-/** Chunks of send buffers between two uses; shared, so that an idle connection holds none. */
-export class ChunkPool {
-  readonly #chunks: Uint8Array[] = [];
-
-  take(): Uint8Array {
-    return this.#chunks.pop() ?? new Uint8Array(CHUNK_LEN);
-  }
-
-  give(chunk: Uint8Array): void {
-    if (this.#chunks.length < MAX_SPARE && chunk.length === CHUNK_LEN) this.#chunks.push(chunk);
-  }
-}
+/** Takes over what is handed on: counted against no budget. */
+const NOBODYS = new ChunkPool();
 
 export class StreamBuffer {
   /** First position that is kept. */
@@ -34,12 +21,14 @@ export class StreamBuffer {
   capacity: number;
   /** Chunk number n (positions n * CHUNK_LEN on) sits in slot n modulo the number of slots. */
   #slots: (Uint8Array | undefined)[];
-  readonly #pool: ChunkPool | undefined;
+  #pool: ChunkPool;
+  readonly #reuse: boolean;
 
-  /** With a `pool`, chunks are used again: a view() is good only until release(). */
-  constructor(capacity: number, start: Position = 0, pool?: ChunkPool) {
+  /** `reuse`: chunks are used again, and a view() is good only until release(). */
+  constructor(capacity: number, start: Position = 0, pool: ChunkPool = NOBODYS, reuse = false) {
     this.capacity = capacity;
     this.#pool = pool;
+    this.#reuse = reuse;
     this.start = start;
     this.end = start;
     this.#slots = new Array<Uint8Array | undefined>(slotsFor(capacity)).fill(undefined);
@@ -60,9 +49,9 @@ export class StreamBuffer {
     for (let n = first; n < first + before.length; n++) this.#slots[n % count] = before[n % before.length];
   }
 
-  /** Takes what there is room for and returns how much that was. */
-  append(bytes: Uint8Array): number {
-    const taken = Math.max(0, Math.min(bytes.length, this.capacity - this.length));
+  /** Takes what there is room for, up to `limit` octets in all, and returns how much that was. */
+  append(bytes: Uint8Array, limit: number = this.capacity): number {
+    const taken = Math.max(0, Math.min(bytes.length, limit - this.length));
     this.write(this.end, bytes, 0, taken);
     this.end += taken;
     return taken;
@@ -110,22 +99,39 @@ export class StreamBuffer {
     return out;
   }
 
-  /** Drops all that lies before `position`. */
+  /** Drops all that lies before `position`; a whole chunk that nobody else sees goes back even when it is half used. */
   release(position: Position): void {
-    const behind = Math.floor(position / CHUNK_LEN);
-    for (let n = Math.floor(this.start / CHUNK_LEN); n < behind; n++) {
-      const slot = n % this.#slots.length;
-      const chunk = this.#slots[slot];
-      this.#slots[slot] = undefined;
-      if (chunk !== undefined) this.#pool?.give(chunk);
-    }
+    const idle = this.#reuse && position === this.end && position >= CHUNK_LEN;
+    const behind = Math.floor(position / CHUNK_LEN) + (idle ? 1 : 0);
+    for (let n = Math.floor(this.start / CHUNK_LEN); n < behind; n++) this.#drop(n % this.#slots.length);
     this.start = position;
+  }
+
+  /** Drops what lies behind `end`: octets out of order. The chunk that `end` lies in stays. */
+  releaseBeyond(): void {
+    const first = Math.floor(this.start / CHUNK_LEN);
+    const kept = Math.floor(this.end / CHUNK_LEN);
+    for (let n = kept + 1; n < first + this.#slots.length; n++) this.#drop(n % this.#slots.length);
   }
 
   /** Gives the memory back: nothing more will be written or read. */
   dispose(): void {
+    for (let slot = 0; slot < this.#slots.length; slot++) this.#drop(slot);
     this.#slots.length = 0;
     this.start = this.end;
+  }
+
+  /** What is left is the reader's: it can still be read, and counts no more. */
+  handOver(): void {
+    for (const chunk of this.#slots) if (chunk !== undefined) this.#pool.give(chunk, false);
+    this.#pool = NOBODYS;
+  }
+
+  #drop(slot: number): void {
+    const chunk = this.#slots[slot];
+    if (chunk === undefined) return;
+    this.#slots[slot] = undefined;
+    this.#pool.give(chunk, this.#reuse);
   }
 
   /** The chunk that `position` lies in, with room for `end` octets. */
@@ -133,14 +139,13 @@ export class StreamBuffer {
     const slot = Math.floor(position / CHUNK_LEN) % this.#slots.length;
     const chunk = this.#slots[slot];
     if (chunk !== undefined && chunk.length >= end) return chunk;
-    const fresh = this.#freshChunk(position < CHUNK_LEN ? firstChunkLen(end) : CHUNK_LEN);
-    if (chunk !== undefined) fresh.set(chunk); // views of the old one stay what they were
+    const fresh = this.#pool.take(position < CHUNK_LEN ? firstChunkLen(end) : CHUNK_LEN, this.#reuse);
+    if (chunk !== undefined) {
+      fresh.set(chunk); // views of the old one stay what they were
+      this.#pool.give(chunk, false);
+    }
     this.#slots[slot] = fresh;
     return fresh;
-  }
-
-  #freshChunk(length: number): Uint8Array {
-    return this.#pool !== undefined && length === CHUNK_LEN ? this.#pool.take() : new Uint8Array(length);
   }
 }
 

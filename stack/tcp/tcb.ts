@@ -9,6 +9,7 @@ import type { Ipv6Port, Path } from '../ipv6/port.ts';
 import type { Seq } from '../wire/seq.ts';
 import type { Connection, ConnectionError, Endpoint, ExpandedTcpOptions, TcpObserver, TcpState } from './api.ts';
 import { ChallengeBudget } from './challenge.ts';
+import type { ChunkPool } from './chunk-pool.ts';
 import type { CongestionControl } from './congestion/congestion.ts';
 import { Doubt } from './doubt.ts';
 import { Ecn } from './ecn.ts';
@@ -26,6 +27,7 @@ import { RttEstimator } from './rtt.ts';
 import { SentCopies } from './sent-copies.ts';
 import { isSynchronized } from './state.ts';
 import { type ChunkPool, StreamBuffer } from './stream-buffer.ts';
+import { StreamBuffer } from './stream-buffer.ts';
 import { TailProbe } from './tail-probe.ts';
 import type { TimeWaits } from './time-wait.ts';
 import { ConnectionTimers, type TimerAges, type TimerKind } from './timers.ts';
@@ -43,6 +45,8 @@ export interface TcbLayer {
   timerExpired(tcb: Tcb, now: Instant, kind: TimerKind): void;
   /** The TCB has events to tell when the call is over. */
   eventsPending(tcb: Tcb, now: Instant): void;
+  /** Memory is used up: somebody has to give something back. */
+  relieve(now: Instant): void;
   /** CLOSED: the TCB leaves the table. */
   gone(tcb: Tcb): void;
 }
@@ -197,8 +201,8 @@ export class Tcb {
     this.lastHeardAt = now;
     this.tuning = new ReceiveTuning(now);
     this.flight.sink = this.rack;
-    this.sendBuffer = new StreamBuffer(seed.options.sendBuffer, 0, layer.chunks);
-    this.receiveBuffer = new StreamBuffer(seed.options.receiveBuffer);
+    this.sendBuffer = new StreamBuffer(seed.options.sendBuffer, 0, layer.chunks, true);
+    this.receiveBuffer = new StreamBuffer(seed.options.receiveBuffer, 0, layer.chunks);
     this.timers = new ConnectionTimers(layer.timers, (at, kind) => layer.timerExpired(this, at, kind));
     this.snd = {
       iss: seed.iss,

@@ -3,7 +3,7 @@
 
 import { checksumHolds, sumWords } from '../core/checksum.ts';
 import { Counters } from '../core/counters.ts';
-import type { Instant } from '../core/time.ts';
+import { after, EPOCH, type Instant } from '../core/time.ts';
 import type { TimerQueue } from '../core/timer-queue.ts';
 import { NO_TRACE, type Trace } from '../core/trace.ts';
 import type { IcmpErrorReport, Ipv6Port, ReceivedPacket, UpperLayer, UpperVerdict } from '../ipv6/port.ts';
@@ -24,6 +24,7 @@ import type {
   TcpLayer,
   TcpObserver,
 } from './api.ts';
+import { ChunkPool } from './chunk-pool.ts';
 import { createCongestionControl } from './congestion/create.ts';
 import { TcpConnection, tcbOf } from './connection.ts';
 import { Demux } from './demux.ts';
@@ -37,17 +38,17 @@ import { freeze, nudge, resume, thaw } from './handoff.ts';
 import { sendSyn } from './handshake.ts';
 import { icmpErrorArrives, isInFlight, quotedSegment } from './icmp.ts';
 import { secretsFor } from './isn.ts';
-import { DEFAULT_BACKLOG, DEFAULT_MSS, MAX_BACKLOG } from './limits.ts';
+import { DEFAULT_BACKLOG, DEFAULT_MAX_MEMORY, DEFAULT_MSS, MAX_BACKLOG, RELIEF_PERIOD } from './limits.ts';
 import { ListenerTable, TcpListener } from './listener.ts';
 import { expandOptions, mssToAdvertise, windowShiftFor } from './options.ts';
 import { PassiveOpens, type PassiveSeed } from './passive-open.ts';
 import { PortSelector } from './ports.ts';
+import { dropOutOfOrder } from './receive.ts';
 import { resetUnmatched } from './reset.ts';
 import { endpointOf, restoreTcb } from './restore.ts';
 import { segmentArrives } from './segment-arrives.ts';
 import { output, refreshPath } from './send.ts';
 import type { ConnectionSnapshot } from './snapshot.ts';
-import { ChunkPool } from './stream-buffer.ts';
 import { SynCookies } from './syn-cookie.ts';
 import { takeSnapshot } from './take-snapshot.ts';
 import { Tcb, type TcbLayer } from './tcb.ts';
@@ -60,7 +61,7 @@ export class Tcp implements TcpLayer, UpperLayer, TcbLayer {
   readonly trace: Trace;
   readonly observer: TcpObserver;
   readonly counters = new Counters();
-  readonly chunks = new ChunkPool();
+  readonly chunks: ChunkPool;
   readonly cookies: SynCookies;
   readonly fastOpenCookies: FastOpenCookies;
   readonly fastOpenServers = new FastOpenCache();
@@ -72,6 +73,8 @@ export class Tcp implements TcpLayer, UpperLayer, TcbLayer {
   readonly #listeners = new ListenerTable();
   readonly #ports: PortSelector;
   readonly #events: EventQueue;
+  /** Not before. */
+  #relieveAt: Instant = EPOCH;
   readonly #passiveOpens = new PassiveOpens(this);
 
   constructor(environment: TcpEnvironment) {
@@ -80,6 +83,7 @@ export class Tcp implements TcpLayer, UpperLayer, TcbLayer {
     this.trace = environment.trace ?? NO_TRACE;
     this.observer = environment.observer ?? {};
     this.#secret = environment.secret;
+    this.chunks = new ChunkPool(environment.maxMemory ?? DEFAULT_MAX_MEMORY);
     this.cookies = new SynCookies(environment.secret, environment.wallSeconds);
     this.fastOpenCookies = new FastOpenCookies(environment.secret, environment.wallSeconds);
     this.#demux = new Demux(environment.random.u32());
@@ -221,6 +225,8 @@ export class Tcp implements TcpLayer, UpperLayer, TcbLayer {
     tcb.listener?.release(tcb);
     this.waits.delete(tcb);
     tcb.state = 'CLOSED'; // not through transition(): it lives on elsewhere
+    tcb.sendBuffer.dispose();
+    tcb.receiveBuffer.handOver();
     this.#demux.remove(tcb);
   }
 
@@ -265,9 +271,17 @@ export class Tcp implements TcpLayer, UpperLayer, TcbLayer {
     return this.#demux.size;
   }
 
+  /** RFC 2018 8: out-of-order octets go, those of all connections, for it may be others that hoard. */
+  relieve(now: Instant): void {
+    if (now < this.#relieveAt) return;
+    this.#relieveAt = after(now, RELIEF_PERIOD);
+    for (const tcb of this.#demux.all()) if (tcb.silence === 'none') dropOutOfOrder(tcb);
+  }
+
   gone(tcb: Tcb): void {
     tcb.timers.cancelAll();
     this.waits.delete(tcb);
+    tcb.receiveBuffer.handOver();
     this.#demux.remove(tcb);
   }
 

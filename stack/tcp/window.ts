@@ -1,10 +1,15 @@
 // The receive window: what is advertised (RFC 9293 3.8.6, with the receiver's silly window avoidance of
 // 3.8.6.2.2) and when its opening is worth a segment of its own. The right edge never moves left.
 
+import { TIGHT_BUFFER } from './limits.ts';
 import type { Tcb } from './tcb.ts';
 
+/** What the buffer may hold now: less than it has room for while memory is tight. */
+const bufferSize = ({ layer, receiveBuffer }: Tcb): number =>
+  layer.chunks.isTight ? Math.min(receiveBuffer.capacity, TIGHT_BUFFER) : receiveBuffer.capacity;
+
 /** Octets of the buffer that neither hold data in order nor wait for the application. */
-const freeSpace = (tcb: Tcb): number => tcb.receiveBuffer.capacity - (tcb.receiveBuffer.end - tcb.rcv.read);
+const freeSpace = (tcb: Tcb): number => bufferSize(tcb) - (tcb.receiveBuffer.end - tcb.rcv.read);
 
 /** RCV.WND, counted from the first octet of text where the peer's SYN is still to come. */
 export const receiveWindow = (tcb: Tcb): number => Math.max(0, tcb.rcv.edge - windowStart(tcb));
@@ -12,13 +17,13 @@ export const receiveWindow = (tcb: Tcb): number => Math.max(0, tcb.rcv.edge - wi
 const windowStart = (tcb: Tcb): number => Math.max(0, tcb.rcv.nxt);
 
 /** The largest window that there ever is: the whole buffer, as far as 16 bits can say it. */
-const largestWindow = (tcb: Tcb): number => Math.min(tcb.receiveBuffer.capacity, 0xffff << tcb.rcv.shift);
+const largestWindow = (tcb: Tcb): number => Math.min(bufferSize(tcb), 0xffff << tcb.rcv.shift);
 
 /** The window that may be offered now. */
 function windowToOffer(tcb: Tcb): number {
   const current = receiveWindow(tcb);
   const free = Math.min(freeSpace(tcb), largestWindow(tcb));
-  const step = Math.min(tcb.receiveBuffer.capacity / 2, Math.max(1, tcb.rcv.mss));
+  const step = Math.min(bufferSize(tcb) / 2, Math.max(1, tcb.rcv.mss));
   return free - current >= step ? free : current;
 }
 

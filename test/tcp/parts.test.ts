@@ -3,6 +3,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type Duration, type Instant, milliseconds, seconds, ZERO } from '../../stack/core/time.ts';
+import { CHUNK_LEN, ChunkPool } from '../../stack/tcp/chunk-pool.ts';
 import type { AckEvent, CongestionControl } from '../../stack/tcp/congestion/congestion.ts';
 import { createCongestionControl } from '../../stack/tcp/congestion/create.ts';
 import { Demux } from '../../stack/tcp/demux.ts';
@@ -11,7 +12,7 @@ import { MAX_OUT_OF_ORDER_RANGES } from '../../stack/tcp/limits.ts';
 import { positionOf, seqAt } from '../../stack/tcp/position.ts';
 import { Reassembly } from '../../stack/tcp/reassembly.ts';
 import { RttEstimator } from '../../stack/tcp/rtt.ts';
-import { CHUNK_LEN, ChunkPool, StreamBuffer } from '../../stack/tcp/stream-buffer.ts';
+import { StreamBuffer } from '../../stack/tcp/stream-buffer.ts';
 import type { Tcb } from '../../stack/tcp/tcb.ts';
 import { address } from '../../stack/wire/address.ts';
 import { seq } from '../../stack/wire/seq.ts';
@@ -40,7 +41,7 @@ describe('StreamBuffer', () => {
     });
     fc.assert(
       fc.property(fc.boolean(), fc.array(step, { maxLength: 25 }), (recycle, steps) => {
-        const buffer = new StreamBuffer(150_000, 0, recycle ? new ChunkPool() : undefined);
+        const buffer = new StreamBuffer(150_000, 0, new ChunkPool(), recycle);
         const all: number[] = [];
         for (const { write, drop } of steps) {
           const bytes = Uint8Array.from({ length: write }, (_, i) => (all.length + i) * 31);

@@ -4,7 +4,8 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { equalBytes } from '../../stack/core/bytes.ts';
 import { SeededRandom } from '../../stack/core/random.ts';
-import { CHUNK_LEN, ChunkPool, StreamBuffer } from '../../stack/tcp/stream-buffer.ts';
+import { CHUNK_LEN, ChunkPool } from '../../stack/tcp/chunk-pool.ts';
+import { StreamBuffer } from '../../stack/tcp/stream-buffer.ts';
 
 const RUNS = { seed: 0x62756666, numRuns: 150 } as const;
 const CAPACITY = 3 * CHUNK_LEN + 1_000;
@@ -15,14 +16,16 @@ const octets = (from: number, to: number): Uint8Array => STREAM.subarray(from, t
 const lengths = fc.oneof(fc.nat({ max: 40 }), fc.nat({ max: 3_000 }), fc.nat({ max: 100_000 }));
 
 describe.each([
-  ['a send buffer', new ChunkPool()],
-  ['a receive buffer', undefined],
-])('%s', (_name, pool) => {
+  ['a send buffer', true],
+  ['a receive buffer', false],
+])('%s', (_name, reuse) => {
+  const pool = new ChunkPool();
+
   test('gives back what was put in, wherever chunks begin and end', () => {
     const steps = fc.array(fc.record({ put: lengths, take: lengths }), { maxLength: 30 });
     fc.assert(
       fc.property(steps, fc.constantFrom(0, 5, CHUNK_LEN - 3), (sequence, start) => {
-        const buffer = new StreamBuffer(CAPACITY, start, pool);
+        const buffer = new StreamBuffer(CAPACITY, start, pool, reuse);
         for (const { put, take } of sequence) {
           const room = CAPACITY - buffer.length;
           expect(buffer.append(octets(buffer.end, buffer.end + put))).toBe(Math.min(put, room));
@@ -30,6 +33,9 @@ describe.each([
           expect(equalBytes(buffer.slice(buffer.start, to), octets(buffer.start, to))).toBe(true);
           buffer.release(to);
         }
+        expect(pool.held).toBeGreaterThanOrEqual(buffer.length);
+        buffer.dispose();
+        expect(pool.held).toBe(0);
       }),
       RUNS,
     );

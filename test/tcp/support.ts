@@ -42,6 +42,8 @@ export interface WireOptions {
   readonly duplicate?: number;
   readonly mtu?: number;
   readonly gso?: boolean;
+  /** What the buffers of each TCP layer may hold. */
+  readonly maxMemory?: number;
 }
 
 /** A TCP segment as it went over the wire. */
@@ -77,7 +79,16 @@ export class World {
   #order = 0;
 
   constructor(options: WireOptions = {}) {
-    const defaults = { seed: 1, delay: milliseconds(10), jitter: ZERO, loss: 0, duplicate: 0, mtu: 1500, gso: false };
+    const defaults = {
+      seed: 1,
+      delay: milliseconds(10),
+      jitter: ZERO,
+      loss: 0,
+      duplicate: 0,
+      mtu: 1500,
+      gso: false,
+      maxMemory: 512 << 20,
+    };
     this.options = { ...defaults, ...options };
     this.random = new SeededRandom(this.options.seed);
   }
@@ -89,6 +100,7 @@ export class World {
       timers: this.timers,
       random: this.random,
       secret: Uint8Array.of(1, 2, 3),
+      maxMemory: this.options.maxMemory,
       ...(observer === undefined ? {} : { observer }),
     });
     return { ipv6, tcp };

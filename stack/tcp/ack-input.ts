@@ -11,6 +11,7 @@ import { takeSackBlocks } from './sack.ts';
 import type { Segment, Verdict } from './segment.ts';
 import { tellSpace } from './send-space.ts';
 import { judgeRecovery } from './spurious.ts';
+import { isSynchronized } from './state.ts';
 import { takeProbeAnswer } from './tail-probe.ts';
 import type { Tcb } from './tcb.ts';
 import { userDeadline } from './user-timeout.ts';
@@ -54,7 +55,8 @@ function echoedUntil(tcb: Tcb, now: Instant, seg: Segment): Instant | undefined 
 function isDuplicate(tcb: Tcb, seg: Segment, fresh: number): boolean {
   if (tcb.flight.isEmpty) return false;
   if (tcb.sackPermitted) return fresh > 0;
-  return seg.length === 0 && seg.wnd === tcb.snd.wnd;
+  // While the window is shut these are answers to its probes.
+  return seg.length === 0 && seg.wnd === tcb.snd.wnd && seg.wnd > 0;
 }
 
 /** SND.UNA moves to SEG.ACK. */
@@ -104,7 +106,16 @@ export function updateSendWindow(tcb: Tcb, now: Instant, seg: Segment): void {
     tcb.windowProbes = 0;
     tcb.rtt.backoff = 0; // it was the window, not the network
     if (tcb.timers.retransmit.armed) tcb.timers.retransmit.set(after(now, tcb.rtt.rto));
+    sendWithdrawnAgain(tcb);
   }
   snd.wnd = seg.wnd;
   snd.maxWnd = Math.max(snd.maxWnd, seg.wnd);
+}
+
+/** What is in flight when a window opens again was sent before the peer took the window back (MUST-34): it has dropped it. */
+function sendWithdrawnAgain(tcb: Tcb): void {
+  const { flight, recovery, snd } = tcb;
+  if (!isSynchronized(tcb.state)) return;
+  for (let run = flight.head; run !== undefined; run = run.next) flight.markLostAgain(run);
+  recovery.blamelessBelow = snd.nxt;
 }

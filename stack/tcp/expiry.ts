@@ -79,14 +79,16 @@ function onRetransmissionTimeout(tcb: Tcb, now: Instant): void {
     return;
   }
   tcb.layer.trace(now, { layer: 'tcp', event: 'timeout', detail: { una: snd.una, nxt: snd.nxt, rto: tcb.rtt.rto } });
-  // A shut window is no congestion: the oldest segment goes out alone, as a probe (RFC 9293 3.8.6.1).
-  if (isSynchronized(tcb.state) && snd.wnd > 0) onTimeoutLoss(tcb, now);
+  // A shut window is no congestion, and no fault of the path: the oldest segment goes out alone, as a probe (RFC 9293
+  // 3.8.6, MUST-35).
+  const shut = isSynchronized(tcb.state) && snd.wnd === 0;
+  if (isSynchronized(tcb.state) && !shut) onTimeoutLoss(tcb, now);
   else if (head.start < 0) sendSynAgain(tcb, now, head);
   else retransmit(tcb, now, head, currentMss(tcb));
-  tcb.timeouts += 1;
+  if (!shut) tcb.timeouts += 1;
   tcb.rtt.onTimeout();
   timers.retransmit.set(after(now, tcb.rtt.rto));
-  suspectPath(tcb, now);
+  if (!shut) suspectPath(tcb, now);
 }
 
 /** RFC 7413 4.1.3.1 and 4.2.2: without text, and without what may have been the reason that nobody answers. */

@@ -247,8 +247,6 @@ export class Flight {
       run.lost = true;
       this.losses += 1;
       this.#await(run);
-      this.pipe += run.inPipe;
-      if (run.awaitsRetransmission) this.#noteLost(run); // SACKed after it was thought lost
     }
     this.sackedOctets = 0;
     this.highestSacked = 0;

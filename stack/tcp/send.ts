@@ -10,7 +10,7 @@ import { currentMss, emitRange, maxText, sendAck } from './output.ts';
 import { type Position, SYN_POSITION } from './position.ts';
 import { idleFor, sendRoom } from './recovery.ts';
 import { sendMtuProbe } from './send-mtu-probe.ts';
-import { sends } from './state.ts';
+import { isSynchronized, sends } from './state.ts';
 import { armTailProbe } from './tail-probe.ts';
 import type { Tcb } from './tcb.ts';
 import { userDeadline } from './user-timeout.ts';
@@ -38,11 +38,22 @@ function sendLost(tcb: Tcb, now: Instant): boolean {
       tcb.cwndLimited = true;
       return false;
     }
+    const inWindow = windowFor(tcb, run);
+    if (inWindow <= 0) return false;
     const length = recovery.force ? mss : wholeSegments(room, mss);
     recovery.force = false;
-    if (!retransmit(tcb, now, run, Math.min(length, maxText(tcb, mss)))) return false;
+    if (!retransmit(tcb, now, run, Math.min(length, maxText(tcb, mss), inWindow))) return false;
   }
   return true;
+}
+
+/**
+ * How much of `run` may be sent again. A peer that shrinks its window (RFC 9293 3.8.6, MUST-34) may still take what it has
+ * once let go: RFC 7323 2.4 has it sent again once, and from then on only what the window shows (SHLD-16).
+ */
+function windowFor(tcb: Tcb, run: Run): number {
+  const copied = run.retransmitted && !run.inherited && isSynchronized(tcb.state);
+  return copied ? tcb.snd.una + tcb.snd.wnd - run.start : Number.POSITIVE_INFINITY;
 }
 
 /** Sends at most `length` octets from the start of `run` again; false when the packet could not leave. */

@@ -26,7 +26,6 @@ import { Recovery } from './recovery.ts';
 import { RttEstimator } from './rtt.ts';
 import { SentCopies } from './sent-copies.ts';
 import { isSynchronized } from './state.ts';
-import { type ChunkPool, StreamBuffer } from './stream-buffer.ts';
 import { StreamBuffer } from './stream-buffer.ts';
 import { TailProbe } from './tail-probe.ts';
 import type { TimeWaits } from './time-wait.ts';

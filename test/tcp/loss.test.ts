@@ -161,14 +161,13 @@ describe('timeouts (RFC 6298)', () => {
     expect(connection.info.rto).toBeLessThan(3_000_000);
   });
 
-  test('RFC 9293 3.8.6.1: when a shut window opens, what was dropped at it goes again within a fresh RTO', () => {
+  test('RFC 9293 3.8.6.1: when a shut window opens, what was dropped at it goes again at once', () => {
     const { peer, app } = opened();
     app.send(pattern(1000));
     peer.send({ ack: 0, window: 0 });
     peer.run(20_000);
     peer.rest();
     peer.send({ ack: 0 });
-    peer.run(250);
     expect(starts(peer.rest())).toEqual([0]);
   });
 

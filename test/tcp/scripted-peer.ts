@@ -66,7 +66,7 @@ export const OURS = 5555;
 
 export class ScriptedPeer {
   readonly world: World;
-  readonly host: TestHost;
+  host: TestHost;
   iss: Seq;
   window: number;
   /** Next position to send. */
@@ -127,6 +127,11 @@ export class ScriptedPeer {
     arrives[16] = checksum >>> 8;
     arrives[17] = checksum & 0xff;
     return arrives;
+  }
+
+  /** Goes on with another node, which the connection has moved to. */
+  take(host: TestHost): void {
+    this.host = host;
   }
 
   /** The next segment that the TCP under test has sent, if there is one. */

@@ -41,6 +41,8 @@ export type ConnectionError =
 export interface ConnectionEvents {
   /** The handshake is done (for an accepted connection, told before accept's callback returns to the caller). */
   connected?(now: Instant): void;
+  /** The peer has said that octets up to urgentEnd are urgent: octets that come in line (RFC 9293 3.8.5, RFC 6093). */
+  urgent?(now: Instant): void;
   /** There is data to read(), where there was none. */
   readable?(now: Instant): void;
   /** Space in the send buffer after a write() that took less than it was given. */
@@ -102,11 +104,16 @@ export interface Connection {
   readonly unacknowledged: number;
   /** Octets ready for read(). */
   readonly readableBytes: number;
+  /** Where the peer's urgent octets end in its stream, as far as it has said; those below bytesRead are read. 0: none yet. */
+  readonly urgentEnd: number;
   readonly frozen: boolean;
   readonly info: ConnectionInfo;
 
-  /** Takes what the send buffer has room for and returns the number of octets taken (copied). */
-  write(now: Instant, bytes: Uint8Array): number;
+  /**
+   * Takes what the send buffer has room for and returns the number of octets taken (copied). `urgent`: the peer is
+   * told that they are (RFC 9293 3.8.5); new applications should not use it (RFC 6093 5, SHLD-13).
+   */
+  write(now: Instant, bytes: Uint8Array, urgent?: boolean): number;
   /** The next octets in order, at most `max`, now the caller's; undefined when there are none. */
   read(now: Instant, max?: number): Uint8Array | undefined;
   /** FIN after all that was written: no more write(). Reading goes on. */

@@ -58,6 +58,10 @@ export class TcpConnection implements Connection {
     return this.#tcb.receiveBuffer.end - this.#tcb.rcv.read;
   }
 
+  get urgentEnd(): number {
+    return this.#tcb.rcv.up;
+  }
+
   get frozen(): boolean {
     return this.#tcb.silence !== 'none';
   }
@@ -84,10 +88,11 @@ export class TcpConnection implements Connection {
   }
 
   /** SEND. */
-  write(now: Instant, bytes: Uint8Array): number {
+  write(now: Instant, bytes: Uint8Array, urgent = false): number {
     const tcb = this.#tcb;
     if (tcb.finQueued || !mayWrite(tcb.state)) return 0;
     const taken = tcb.silence === 'frozen' ? 0 : tcb.sendBuffer.append(bytes, sendBufferSize(tcb));
+    if (urgent && taken > 0) tcb.snd.up = tcb.sendBuffer.end;
     if (taken < bytes.length) tcb.wantsWrite = true;
     if (taken > 0 && tcb.synHeld && tcb.silence === 'none') sendSyn(tcb, now);
     if (taken > 0) output(tcb, now);

@@ -8,6 +8,7 @@ import type { Tcb } from './tcb.ts';
 export const EVENT = {
   accept: 1,
   connected: 2,
+  urgent: 128,
   readable: 4,
   peerFinished: 8,
   writable: 16,
@@ -27,6 +28,7 @@ export function tellEvents(tcb: Tcb, now: Instant): void {
   const { connection } = tcb;
   if ((pending & EVENT.accept) !== 0) tcb.listener?.take(now, connection);
   if ((pending & EVENT.connected) !== 0) connection.events.connected?.(now);
+  if ((pending & EVENT.urgent) !== 0 && tcb.rcv.up > tcb.rcv.read) connection.events.urgent?.(now);
   if ((pending & EVENT.readable) !== 0 && connection.readableBytes > 0) connection.events.readable?.(now);
   if ((pending & EVENT.peerFinished) !== 0) connection.events.peerFinished?.(now);
   if ((pending & EVENT.writable) !== 0) connection.events.writable?.(now);

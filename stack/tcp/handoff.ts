@@ -47,6 +47,7 @@ export function resume(tcb: Tcb, now: Instant): void {
   // The peer has had no chance to answer on this path: the clock of the retransmission starts now.
   if (!tcb.flight.isEmpty) tcb.timers.retransmit.set(after(now, tcb.rtt.rto));
   refreshPath(tcb, now);
+  if (tcb.rcv.up > tcb.rcv.read) raise(tcb, now, EVENT.urgent);
   if (tcb.usable && tcb.connection.readableBytes > 0) raise(tcb, now, EVENT.readable);
   if (tcb.rcv.fin !== undefined && tcb.state !== 'TIME-WAIT') raise(tcb, now, EVENT.peerFinished);
   speak(tcb, now);

@@ -29,9 +29,12 @@ export function currentMss(tcb: Tcb): number {
 /** RFC 2018 4: as many as fit. */
 const maxSackBlocks = (tcb: Tcb): number => (tcb.ts.on ? MAX_SACK_BLOCKS_BESIDE_TIMESTAMP : MAX_SACK_BLOCKS);
 
-/** The largest text of one packet: a segment, or the whole segments that a super-frame can carry. */
-export function maxText(tcb: Tcb, mss: number): number {
-  if (!tcb.path.gso) return mss;
+/**
+ * The largest text of one packet from `start` on: a segment, or the whole segments that a super-frame can carry. Not
+ * where it is urgent: a device that cuts a super-frame copies the urgent pointer, which counts from its segment.
+ */
+export function maxText(tcb: Tcb, mss: number, start: Position): number {
+  if (!tcb.path.gso || start < tcb.snd.up) return mss;
   const room = MAX_IPV6_PAYLOAD - tcb.path.overhead - MAX_TCP_HEADER_LEN;
   return Math.max(mss, room - (room % mss));
 }
@@ -60,6 +63,7 @@ export function emitRange(
     seq: seqAt(tcb.snd.iss, start),
     ack: tcb.state === 'SYN-SENT' ? seq(0) : seqAt(tcb.rcv.irs, tcb.rcv.nxt),
     flags: flagsOf(tcb, start, end, length) | (syn ? ecnFlagsOfSyn(tcb) : ecnFlags(tcb, newText)),
+    urgentPointer: urgentPointer(tcb, start),
     window: advertiseWindow(tcb, syn),
     options: optionsOf(tcb, now, start, end),
   };
@@ -75,8 +79,16 @@ export function sendAck(tcb: Tcb, now: Instant): void {
   emitRange(tcb, now, tcb.snd.nxt, tcb.snd.nxt, false);
 }
 
+/**
+ * RFC 9293 3.8.5: on every segment up to the last urgent octet, a pure ACK too, for it tells of urgent octets that a shut
+ * window keeps back. Further away than 16 bits can say (MUST-31) it points as far as they do.
+ */
+const urgentPointer = ({ snd }: Tcb, start: Position): number =>
+  start >= 0 ? Math.min(0xffff, Math.max(0, snd.up - start)) : 0;
+
 function flagsOf(tcb: Tcb, start: Position, end: Position, length: number): number {
   let flags = tcb.state === 'SYN-SENT' ? 0 : TCP_FLAG.ack;
+  if (urgentPointer(tcb, start) > 0) flags |= TCP_FLAG.urg;
   if (start === end) return flags;
   const textEnd = tcb.sendBuffer.end;
   if (start === SYN_POSITION) flags |= TCP_FLAG.syn;

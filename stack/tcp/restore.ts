@@ -71,8 +71,8 @@ export function restoreTcb(
 
 function restoreSend(tcb: Tcb, now: Instant, snapshot: ConnectionSnapshot, mss: number): void {
   const { send, negotiated } = snapshot;
-  const { una, nxt, wnd, wl1, wl2, maxWnd } = send;
-  Object.assign(tcb.snd, { una, nxt, wnd, wl1, wl2, maxWnd, mss });
+  const { una, nxt, wnd, wl1, wl2, maxWnd, up } = send;
+  Object.assign(tcb.snd, { una, nxt, wnd, wl1, wl2, maxWnd, up, mss });
   tcb.snd.peerMss = negotiated.peerMss;
   tcb.snd.shift = negotiated.sendShift;
   tcb.finQueued = send.fin;

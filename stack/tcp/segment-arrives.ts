@@ -36,7 +36,7 @@ function runChecks(tcb: Tcb, now: Instant, seg: Segment): void {
   if (checkAck(tcb, now, seg) === 'drop') return; // fifth
   const { userTimeout } = seg.header.options;
   if (userTimeout !== undefined) takeUserTimeout(tcb, now, userTimeout);
-  checkUrgent(tcb, seg); // sixth
+  checkUrgent(tcb, now, seg); // sixth
   if (!receives(tcb.state)) return;
   takeMark(tcb, seg);
   takeText(tcb, now, seg); // seventh

@@ -42,7 +42,7 @@ function sendLost(tcb: Tcb, now: Instant): boolean {
     if (inWindow <= 0) return false;
     const length = recovery.force ? mss : wholeSegments(room, mss);
     recovery.force = false;
-    if (!retransmit(tcb, now, run, Math.min(length, maxText(tcb, mss), inWindow))) return false;
+    if (!retransmit(tcb, now, run, Math.min(length, maxText(tcb, mss, run.start), inWindow))) return false;
   }
   return true;
 }
@@ -106,14 +106,17 @@ function nextLength(tcb: Tcb): number {
   if (unsent < 0 || (unsent === 0 && !tcb.finQueued)) return -1;
   if (unsent === 0) return window > 0 ? 0 : -1;
   const mss = currentMss(tcb);
-  const usable = Math.min(unsent, window, maxText(tcb, mss));
+  const usable = Math.min(unsent, window, maxText(tcb, mss, snd.nxt));
   const length = usable < mss ? smallLength(tcb, usable, unsent) : usableSegments(tcb, usable, unsent, mss);
   return length > 0 ? limitByCongestion(tcb, length, mss) : -1;
 }
 
+/** Without Nagle's algorithm: as the application wants it, and for urgent octets. */
+const goesAtOnce = ({ options, snd }: Tcb): boolean => options.noDelay || snd.up > snd.nxt;
+
 /** At least one full segment is at hand: the ragged end goes along only where it may go alone. */
 function usableSegments(tcb: Tcb, usable: number, unsent: number, mss: number): number {
-  if (usable === unsent && (tcb.options.noDelay || tcb.finQueued)) return usable;
+  if (usable === unsent && (goesAtOnce(tcb) || tcb.finQueued)) return usable;
   return usable - (usable % mss);
 }
 
@@ -121,8 +124,8 @@ function usableSegments(tcb: Tcb, usable: number, unsent: number, mss: number): 
 function smallLength(tcb: Tcb, usable: number, unsent: number): number {
   // A SYN,ACK that is on its way is no text: what answers text of a SYN (RFC 7413) does not wait for its ACK.
   const idle = tcb.snd.una === tcb.snd.nxt || tcb.snd.nxt === SYN_POSITION + 1;
-  if (usable === unsent) return idle || tcb.options.noDelay || tcb.finQueued ? usable : 0;
-  return (idle || tcb.options.noDelay) && usable >= tcb.snd.maxWnd / 2 ? usable : 0;
+  if (usable === unsent) return idle || goesAtOnce(tcb) || tcb.finQueued ? usable : 0;
+  return (idle || goesAtOnce(tcb)) && usable >= tcb.snd.maxWnd / 2 ? usable : 0;
 }
 
 function limitByCongestion(tcb: Tcb, length: number, mss: number): number {

@@ -22,6 +22,7 @@ function checkSend(snapshot: ConnectionSnapshot, reader: FieldReader): void {
   reader.check(send.nxt <= send.end + (send.fin ? 1 : 0), 'send.nxt is beyond what was written');
   reader.check(send.nxt - send.una <= MAX_SPAN, 'too much in flight');
   reader.check(snapshot.ecn.point <= send.nxt, 'ecn.point is beyond send.nxt');
+  reader.check(send.up <= send.end, 'send.up is beyond what was written');
   reader.check(send.wnd <= send.maxWnd, 'send.wnd is beyond the largest ever');
   reader.check(send.end - start <= options.sendBuffer, 'the send buffer overflows');
   reader.check(
@@ -46,6 +47,7 @@ function checkReceive(snapshot: ConnectionSnapshot, reader: FieldReader): void {
   reader.check(receiveBuffer.bytes.length === textEnd - receive.read, 'the receive buffer is not whole');
   reader.check(receive.edge <= room, 'the window is beyond the buffer');
   reader.check(textEnd <= room, 'the receive buffer overflows');
+  reader.check(receive.up <= textEnd + MAX_SPAN, 'receive.up is out of reach');
   reader.check(receive.lastAckSent <= receive.nxt, 'receive.lastAckSent is beyond receive.nxt');
   const fin = receive.outOfOrderFin;
   reader.check(fin === undefined || (receive.fin === undefined && fin >= textEnd), 'a FIN inside the text');

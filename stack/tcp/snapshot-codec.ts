@@ -164,6 +164,7 @@ const readSend = (r: FieldReader): SendSnapshot => ({
   wl1: r.integer('wl1', -1, MAX_POSITION),
   wl2: r.integer('wl2', -1, MAX_POSITION),
   maxWnd: r.integer('maxWnd', 0, MAX_WINDOW),
+  up: r.integer('up', 0, MAX_POSITION),
   end: r.integer('end', 0, MAX_POSITION),
   fin: r.boolean('fin'),
   sacked: r.list('sacked', MAX_FLIGHT_RUNS).map(readRange),

@@ -91,6 +91,8 @@ export interface SendSnapshot {
   readonly wl1: number;
   readonly wl2: number;
   readonly maxWnd: number;
+  /** Behind the last urgent octet. */
+  readonly up: number;
   /** Behind the last octet written: where the FIN is or will be. */
   readonly end: number;
   /** shutdown() was called; the FIN is sent when nxt > end. */

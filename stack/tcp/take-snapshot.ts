@@ -91,9 +91,9 @@ function negotiated(tcb: Tcb): NegotiatedSnapshot {
 }
 
 function send(tcb: Tcb): SendSnapshot {
-  const { iss, una, nxt, wnd, wl1, wl2, maxWnd } = tcb.snd;
+  const { iss, una, nxt, wnd, wl1, wl2, maxWnd, up } = tcb.snd;
   return {
-    ...{ iss, una, nxt, wnd, wl1, wl2, maxWnd },
+    ...{ iss, una, nxt, wnd, wl1, wl2, maxWnd, up },
     end: tcb.sendBuffer.end,
     fin: tcb.finQueued,
     sacked: sackedRanges(tcb.flight.head),

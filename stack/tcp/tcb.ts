@@ -61,6 +61,8 @@ export interface SendVariables {
   wl2: Position;
   /** The largest window the peer ever offered (MAX.SND.WND of RFC 5961 5.2). */
   maxWnd: number;
+  /** SND.UP: behind the last urgent octet (RFC 6093 4); 0: there was none. */
+  up: Position;
   /** The MSS option of the peer. */
   peerMss: number;
   /** Octets of text in a full segment on the present path, options of every segment left out. */
@@ -211,6 +213,7 @@ export class Tcb {
       wl1: SYN_POSITION,
       wl2: SYN_POSITION,
       maxWnd: 0,
+      up: 0,
       peerMss: DEFAULT_MSS,
       mss: DEFAULT_MSS,
       shift: 0,

@@ -51,6 +51,7 @@ export class FakeConnection implements Connection {
   events: ConnectionEvents = {};
   state: TcpState;
   info: ConnectionInfo = INFO;
+  urgentEnd = 0;
   frozen = false;
   bytesWritten = 0;
   bytesRead = 0;
@@ -285,6 +286,7 @@ export function snapshotOf(connection: FakeConnection, sendBuffer: Uint8Array): 
       wl1: 0,
       wl2: 0,
       maxWnd: 9,
+      up: 0,
       end,
       fin: false,
       sacked: [],

@@ -31,6 +31,7 @@ export class FakeConnection implements Connection {
   events: ConnectionEvents = {};
   bytesWritten = 0;
   bytesRead = 0;
+  urgentEnd = 0;
   frozen = false;
   readonly info = {} as ConnectionInfo;
   /** Everything that was set with setOptions, in order. */

@@ -55,6 +55,7 @@ struct watcher { // what a TUN device and a timer have in common
   napi_ref self, on_ready, on_closed, memory[3]; // `memory` keeps ring, table and counts alive
   uint8_t *ring;
   size_t ring_length, slots;
+  uint32_t queue; // frames that the kernel keeps for us
   descriptor *table;
   counters *counts;
 };
@@ -239,27 +240,36 @@ static int configure(int s, const char *name, uint32_t mtu, uint32_t queue) {
   return talk(s, &m) < 0 || talk(s, &up) < 0 ? -1 : 0;
 }
 
-// True where the link is as it should be: an interface that an administrator has made for this user needs no more.
-static bool is_set_up(int s, const char *name, int mtu, int queue) {
+// True where the link is usable: an interface that an administrator has made for this user needs no more.
+static bool is_set_up(int s, const char *name, int mtu) {
   struct ifreq r = {0};
   strcpy(r.ifr_name, name);
   if (ioctl(s, SIOCGIFMTU, &r) < 0 || r.ifr_mtu != mtu) return false;
-  if (ioctl(s, SIOCGIFTXQLEN, &r) < 0 || r.ifr_qlen < queue) return false;
   return ioctl(s, SIOCGIFFLAGS, &r) == 0 && (r.ifr_flags & IFF_UP) != 0;
 }
 
-static int set_up_link(const char *name, int mtu, int queue) {
+static int queue_of(int s, const char *name) {
+  struct ifreq r = {0};
+  strcpy(r.ifr_name, name);
+  return ioctl(s, SIOCGIFTXQLEN, &r) < 0 ? 0 : r.ifr_qlen;
+}
+
+// `queue`: what is wanted; then what it is. A shorter one than wanted is lived with where it is not ours to change.
+static int set_up_link(const char *name, int mtu, int *queue) {
   int s = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
   if (s < 0) return -1;
-  int result = is_set_up(s, name, mtu, queue) ? 0 : configure(s, name, (uint32_t)mtu, (uint32_t)queue);
+  bool usable = is_set_up(s, name, mtu);
+  int result = usable && queue_of(s, name) >= *queue ? 0 : configure(s, name, (uint32_t)mtu, (uint32_t)*queue);
   int error = errno;
+  if (result < 0 && error == EPERM && usable) result = 0;
+  *queue = queue_of(s, name);
   close(s);
   errno = error;
   return result;
 }
 
 // In the current namespace. Returns the descriptor, or -1 with errno and the failed step.
-static int open_here(const char *name, int mtu, int queue, unsigned offloads, const char **step) {
+static int open_here(const char *name, int mtu, int *queue, unsigned offloads, const char **step) {
   struct ifreq r = {.ifr_flags = IFF_TUN | IFF_NO_PI | IFF_VNET_HDR};
   int header = HEADER_LEN;
   const unsigned uso = TUN_F_USO4 | TUN_F_USO6;
@@ -280,7 +290,7 @@ failed:;
 }
 
 // The interface is made in the namespace at `netns` (a path; empty: the current one) while this thread visits it.
-static int open_in(const char *netns, const char *name, int mtu, int queue, unsigned offloads, const char **step) {
+static int open_in(const char *netns, const char *name, int mtu, int *queue, unsigned offloads, const char **step) {
   if (netns[0] == '\0') return open_here(name, mtu, queue, offloads, step);
   int fd = -1, error;
   int home = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
@@ -353,15 +363,26 @@ static napi_value tun_open(napi_env env, napi_callback_info info) {
       napi_get_value_string_utf8(env, a[1], netns, sizeof netns, NULL) != napi_ok ||
       ring_length < FRAME_ALIGN + FRAME_MAX || table_length < sizeof *table || counts_length < sizeof *counts)
     return throw_errno(env, EINVAL, "arguments");
-  int fd = open_in(netns, name, (int)u32_of(env, a[2]), (int)u32_of(env, a[3]), u32_of(env, a[4]), &step);
+  int queue = (int)u32_of(env, a[3]);
+  int fd = open_in(netns, name, (int)u32_of(env, a[2]), &queue, u32_of(env, a[4]), &step);
   if (fd < 0) return throw_errno(env, errno, step);
   napi_value handle = watch(env, fd, read_batch, &w);
   if (handle == NULL) return NULL;
   w->ring = ring, w->ring_length = ring_length, w->table = table, w->slots = table_length / sizeof *table, w->counts = counts;
+  w->queue = (uint32_t)queue;
   for (int i = 0; i < 3; i++) w->memory[i] = keep(env, a[5 + i]);
   w->on_ready = keep(env, a[8]);
   w->on_closed = keep(env, a[9]);
   return handle;
+}
+
+static napi_value tun_queue_length(napi_env env, napi_callback_info info) {
+  napi_value a[1], result;
+  size_t argc = 1;
+  napi_get_cb_info(env, info, &argc, a, NULL, NULL);
+  watcher *w = watcher_of(env, a[0]);
+  napi_create_uint32(env, w == NULL ? 0 : w->queue, &result);
+  return result;
 }
 
 static void count_refused(counters *c, int error) {
@@ -469,7 +490,7 @@ static napi_value handle_keep_alive(napi_env env, napi_callback_info info) {
 
 NAPI_MODULE_INIT() {
   static const struct { const char *name; napi_callback call; } functions[] = {
-      {"openTun", tun_open}, {"send", tun_send}, {"openTimer", timer_open},
+      {"openTun", tun_open}, {"queueLength", tun_queue_length}, {"send", tun_send}, {"openTimer", timer_open},
       {"armTimer", timer_arm}, {"close", handle_close}, {"keepAlive", handle_keep_alive}};
   for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
     napi_value f;

@@ -46,8 +46,8 @@ export interface Handle {
 
 export interface Addon {
   /**
-   * Opens the interface `name`, in the namespace at the path `netns` unless that is empty, sets MTU and queue
-   * length and brings it up. Then calls onBatch(count) whenever the first `count` entries of `table` say what
+   * Opens the interface `name`, in the namespace at the path `netns` unless that is empty, sets MTU and queue length
+   * and brings it up; one that has this MTU, is up and is not ours to change keeps its queue. Then calls onBatch(count) whenever the first `count` entries of `table` say what
    * frames lie in `ring`, and onClosed(code) once if the interface goes away. Throws a SystemError.
    */
   openTun(
@@ -62,6 +62,8 @@ export interface Addon {
     onBatch: (count: number) => void,
     onClosed: (code: string) => void,
   ): Handle;
+  /** Frames that the kernel keeps for us. */
+  queueLength(device: Handle): number;
   /** Writes the first `count` frames with the headers that `table` has for them; returns how many were taken. */
   send(device: Handle, frames: readonly Uint8Array[], table: Uint32Array, count: number): number;
   openTimer(onExpired: () => void): Handle;

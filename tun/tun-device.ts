@@ -13,8 +13,8 @@ import { explainOpenError } from './open-error.ts';
 const BATCH = 256;
 /** Room for one batch: 15 of the largest frames, and no more than a core's cache holds. */
 const RING_LEN = 1024 * 1024;
-/** Frames that the kernel keeps for us. The default of 500 loses bursts: one window of TCP can be more. */
-const QUEUE_LEN = 10_000;
+/** Frames that the kernel keeps for us, where we may say: a window of 16 MiB and some. Its own 500 lose bursts. */
+const QUEUE_LEN = 16_384;
 
 export interface TunOptions {
   /** Name of the interface, at most 15 octets. One that exists and is ours to use is taken over. */
@@ -48,6 +48,8 @@ export class TunDevice implements Device {
   readonly name: string;
   readonly mtu: number;
   readonly offloads: DeviceOffloads;
+  /** What the interface has: of one that was set up beforehand it may be less than we would ask for. */
+  readonly queueFrames: number;
   readonly #clock: Clock;
   readonly #ring = new Uint8Array(RING_LEN);
   readonly #received = new Uint32Array(BATCH * WORDS);
@@ -67,6 +69,7 @@ export class TunDevice implements Device {
     this.offloads = options.offloads === 'none' ? NO_OFFLOADS : { checksum: true, tso: true };
     this.#clock = options.clock;
     this.#handle = this.#openInterface(options);
+    this.queueFrames = addon().queueLength(this.#handle);
   }
 
   send(_now: Instant, frames: readonly Frame[]): void {

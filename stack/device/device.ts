@@ -41,6 +41,8 @@ export interface Device {
   /** Largest packet, in octets. */
   readonly mtu: number;
   readonly offloads: DeviceOffloads;
+  /** Frames that it keeps for us while we are busy; more are lost. Absent: no bound is known. */
+  readonly queueFrames?: number;
   send(now: Instant, frames: readonly Frame[]): void;
   /** Sets the one receiver of what arrives. */
   onFrames(handler: FramesHandler): void;

@@ -45,7 +45,14 @@ export interface Ipv6Options {
 }
 
 /** A path to ourselves or to nowhere. */
-const LOCAL_PATH: Path = { mtu: 0xffff, overhead: 0, receiveOverhead: 0, probe: 0, gso: false };
+const LOCAL_PATH: Path = {
+  mtu: 0xffff,
+  overhead: 0,
+  receiveOverhead: 0,
+  probe: 0,
+  gso: false,
+  queueFrames: Number.POSITIVE_INFINITY,
+};
 const NO_PATH: Path = { ...LOCAL_PATH, mtu: MINIMUM_MTU };
 
 export class Ipv6 implements Ipv6Port, Ipv6Mobility {
@@ -168,6 +175,7 @@ export class Ipv6 implements Ipv6Port, Ipv6Mobility {
       receiveOverhead: hooks.receiveOverhead(local, remote),
       probe: pathMtu.candidate(destination, device.mtu),
       gso: device.offloads.tso && tunnel === 0,
+      queueFrames: device.queueFrames ?? Number.POSITIVE_INFINITY,
     };
   }
 

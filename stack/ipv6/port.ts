@@ -77,6 +77,8 @@ export interface Path {
   readonly probe: number;
   /** True when super-frames may be sent (the device cuts them and no tunnel is in the way). */
   readonly gso: boolean;
+  /** Frames that the device keeps for us while we are busy: a larger burst of the peer is lost. Infinity: no bound is known. */
+  readonly queueFrames: number;
 }
 
 export interface PacketSpace {

@@ -28,6 +28,8 @@ export const TIGHT_BUFFER = 16 * 1024;
 export const RELIEF_PERIOD: Duration = milliseconds(100);
 /** The largest window that RFC 7323 2.3 can express: 65535 << 14, rounded down to a power of two. */
 export const MAX_BUFFER = 512 * 1024 * 1024;
+/** Share of a device's queue that one connection's window may fill: the rest is for small segments and for others. */
+export const QUEUE_SHARE = 3 / 4;
 /** RFC 7323 2.3. */
 export const MAX_WINDOW_SHIFT = 14;
 /** Islands in the out-of-order queue; the octets in it are bounded by the window. */

@@ -1,7 +1,7 @@
 // The receive window: what is advertised (RFC 9293 3.8.6, with the receiver's silly window avoidance of
 // 3.8.6.2.2) and when its opening is worth a segment of its own. The right edge never moves left.
 
-import { TIGHT_BUFFER } from './limits.ts';
+import { MIN_MSS, QUEUE_SHARE, TIGHT_BUFFER } from './limits.ts';
 import type { Tcb } from './tcb.ts';
 
 /** What the buffer may hold now: less than it has room for while memory is tight. */
@@ -16,8 +16,11 @@ export const receiveWindow = (tcb: Tcb): number => Math.max(0, tcb.rcv.edge - wi
 
 const windowStart = (tcb: Tcb): number => Math.max(0, tcb.rcv.nxt);
 
-/** The largest window that there ever is: the whole buffer, as far as 16 bits can say it. */
-const largestWindow = (tcb: Tcb): number => Math.min(bufferSize(tcb), 0xffff << tcb.rcv.shift);
+/** The largest window that there ever is: the whole buffer, as far as 16 bits can say it and the device's queue holds it. */
+const largestWindow = (tcb: Tcb): number => Math.min(bufferSize(tcb), 0xffff << tcb.rcv.shift, queueSize(tcb));
+
+/** Octets of full segments that find room in the queue of the device, should they come as one burst. */
+const queueSize = ({ path, rcv }: Tcb): number => path.queueFrames * QUEUE_SHARE * Math.max(MIN_MSS, rcv.mss);
 
 /** The window that may be offered now. */
 function windowToOffer(tcb: Tcb): number {

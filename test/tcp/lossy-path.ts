@@ -77,7 +77,7 @@ class LinkIpv6 implements Ipv6Port {
   }
 
   path(): Path {
-    return { mtu: MTU, overhead: 0, receiveOverhead: 0, probe: 0, gso: false };
+    return { mtu: MTU, overhead: 0, receiveOverhead: 0, probe: 0, gso: false, queueFrames: Number.POSITIVE_INFINITY };
   }
 
   selectSource(): Address {

@@ -219,7 +219,15 @@ export class FakeIpv6 implements Ipv6Port {
 
   path(): Path {
     const { mtu, gso } = this.#world.options;
-    return { mtu, overhead: 0, receiveOverhead: 0, probe: 0, gso, ...this.pathOverride };
+    return {
+      mtu,
+      overhead: 0,
+      receiveOverhead: 0,
+      probe: 0,
+      gso,
+      queueFrames: Number.POSITIVE_INFINITY,
+      ...this.pathOverride,
+    };
   }
 
   selectSource(): Address {

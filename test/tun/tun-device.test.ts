@@ -68,7 +68,8 @@ describe.skipIf(!requireOrSkip('tun'))('TunDevice', () => {
     const link = netns.ip('link', 'show', 'tun-a');
     expect(link).toContain('UP');
     expect(link).toContain('mtu 1400');
-    expect(link).toContain('qlen 10000');
+    expect(link).toContain('qlen 16384');
+    expect(devices[0]?.queueFrames).toBe(16_384);
     expect(readlinkSync('/proc/self/ns/net')).toBe(before);
   });
 

@@ -7,7 +7,7 @@ import { UserError } from '../errors.ts';
 import { LAB_MTU, NODE_DEVICE, type Site, type Topology, WAN_DEVICE } from './topology.ts';
 
 /** Holds bursts of a whole window; the kernel's 500 would drop them. */
-const QUEUE_LENGTH = 10_000;
+const QUEUE_LENGTH = 16_384;
 
 /** Where `ip netns` keeps the namespace of a site, inside the lab. */
 export const namespacePath = (site: string): string => `/run/netns/${site}`;

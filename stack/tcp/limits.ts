@@ -126,7 +126,7 @@ export const MAX_FAST_OPEN_SERVERS = 1024;
 export const FAST_OPEN_PAUSE: Duration = seconds(3600);
 /** Connections in all states; a SYN beyond that goes unanswered. */
 export const MAX_CONNECTIONS = 262_144;
-/** Connections in TIME-WAIT: some 3.5 KiB each. */
+/** Connections in TIME-WAIT: some 4.5 KiB each. */
 export const MAX_TIME_WAITS = 16_384;
 /** RFC 6056 3.2, narrowed to what Linux uses, so that ports of servers stay clear. */
 export const FIRST_EPHEMERAL_PORT = 32_768;

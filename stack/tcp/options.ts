@@ -62,11 +62,8 @@ export function expandOptions(options: TcpOptions): ExpandedTcpOptions {
 }
 
 /** RFC 7323 2.2: the least shift with which 16 bits can say the whole buffer, as large as it may become. */
-export function windowShiftFor(receiveBuffer: number): number {
-  let shift = 0;
-  while (shift < MAX_WINDOW_SHIFT && receiveBuffer > 0xffff * 2 ** shift) shift += 1;
-  return shift;
-}
+export const windowShiftFor = (receiveBuffer: number): number =>
+  Math.min(MAX_WINDOW_SHIFT, 32 - Math.clz32(Math.ceil(receiveBuffer / 0xffff) - 1));
 
 /** RFC 6691: the MSS option counts the fixed headers alone, and here what the path in may put between them. */
 export const mssToAdvertise = (path: Path): number =>

@@ -299,3 +299,15 @@ test('MAX_BACKLOG half-open connections at most, whatever was asked for', () => 
   }
   expect([...peer.host.tcp.connections()].length).toBe(MAX_BACKLOG);
 });
+
+test.each([
+  [4096, 0],
+  [65_535, 0],
+  [65_536, 1],
+  [131_070, 1],
+  [131_071, 2],
+  [16 * 1024 * 1024, 9],
+  [512 * 1024 * 1024, 14],
+])('RFC 7323 2.2: a buffer of %i octets takes a shift of %i', (octets, shift) => {
+  expect(windowShiftFor(octets)).toBe(shift);
+});

@@ -27,6 +27,7 @@ export function thaw(tcb: Tcb, now: Instant): void {
   if (tcb.state === 'CLOSED') return; // aborted meanwhile: nothing runs on
   tcb.timers.start(now, tcb.frozenTimers);
   tcb.flight.stopTiming();
+  refreshPath(tcb, now);
   if (tcb.wantsWrite && tcb.sendBuffer.length < sendBufferSize(tcb)) {
     tcb.wantsWrite = false;
     raise(tcb, now, EVENT.writable);

@@ -137,6 +137,17 @@ describe('DESIGN.md 7', () => {
     expect(made.server().connection.info.srtt).toBeLessThan(milliseconds(200)); // the pause was not measured
   });
 
+  test('RFC 8201: a thawed one knows of the path what it has become meanwhile', () => {
+    const made = established({ mtu: 1500 }, { accepted: (app) => app.send(pattern(100_000)) });
+    const { connection } = made.server();
+    made.b.tcp.freeze(made.world.now, connection);
+    made.b.ipv6.changePath({ mtu: 1280 });
+    made.b.tcp.thaw(made.world.now, connection);
+    expect(connection.info.sendMss).toBe(1280 - 40 - 20 - 12);
+    made.world.runFor(seconds(20));
+    expect(firstDifference(made.client.bytes, pattern(100_000))).toBeUndefined();
+  });
+
   test('an installed one is silent until it is resumed, and speaks at once then', () => {
     const { made, moved } = download();
     const sent = made.world.sent.length;

@@ -51,17 +51,18 @@ function isHard(report: IcmpErrorReport): boolean {
   return report.kind === 'unreachable' || (report.kind === 'parameter-problem' && report.code === 1);
 }
 
-/** Every segment of the old size has met the same fate. */
+/** Every segment of the old size has met the same fate, be it a copy. If there is none, the report says nothing new. */
 function tooBig(tcb: Tcb, now: Instant, position: Position): void {
   refreshPath(tcb, now);
-  const { flight, snd } = tcb;
+  const { flight, snd, recovery } = tcb;
   if (probeIsTooBig(tcb, now, position)) {
     output(tcb, now);
     return;
   }
   for (let run = flight.head; run !== undefined; run = run.next) {
-    if (run.mss > snd.mss && run.length > snd.mss) flight.markLost(run);
+    if (run.mss <= snd.mss || run.length <= snd.mss) continue;
+    flight.markLostAgain(run);
+    recovery.blamelessBelow = snd.nxt;
   }
-  tcb.recovery.blamelessBelow = snd.nxt;
   output(tcb, now);
 }

@@ -239,6 +239,40 @@ script(
 );
 
 script(
+  'RFC 8201 5.4: a second, narrower router behind the first: what went again at the first size goes once more',
+  `
+  established <mss 1440> with congestion newreno
+  write 2880
+  -> ACK 0:1440
+  -> PSH,ACK 1440:2880
+  +10ms icmp packet-too-big mtu 1400 seq 0
+  -> ACK 0:2680/1340
+  -> PSH,ACK 2680:2880
+  icmp packet-too-big mtu 1400 seq 1440     # the other one of the first two: that is known
+  +10ms icmp packet-too-big mtu 1300 seq 0
+  -> ACK 0:1240
+  -> ACK 1240:1340
+  -> ACK 1340:2580
+  -> ACK 2580:2680
+  expect sendMss 1240 cwnd 14400
+  `,
+);
+
+script(
+  'RFC 8201 4: a Packet Too Big that says nothing new does not excuse losses from congestion control',
+  `
+  established <mss 1000, sackok> rtt 100ms with congestion newreno
+  write 10000
+  -> ACK 0:9000/1000
+  -> PSH,ACK 9000:10000
+  icmp packet-too-big mtu 1500 seq 0
+  +100ms <- ACK ack 0 <sack 1000:4000>
+  -> ACK 0:1000
+  expect ssthresh 5000
+  `,
+);
+
+script(
   'RFC 8201 4: Packet Too Big below 1280 octets is not followed further down',
   `
   established <mss 1440>

@@ -52,16 +52,23 @@ function probeTimeout(tcb: Tcb): Duration {
 
 /** 7.4, TLP_process_ack: did the probe repair a loss that nobody else will find? Then it was congestion. */
 export function takeProbeAnswer(tcb: Tcb, now: Instant, seg: Segment, advanced: boolean): void {
-  const { tailProbe, snd, rack, recovery } = tcb;
+  const { tailProbe, rack, recovery } = tcb;
   const { endSeq } = tailProbe;
   if (endSeq === undefined || seg.ack < endSeq) return;
   const reported = rack.duplicate !== undefined && rack.duplicate.end === endSeq;
   const bare = !advanced && seg.length === 0 && (seg.header.options.sack ?? []).length === 0;
   if (tailProbe.isRetransmission && !reported && seg.ack > endSeq) {
     tailProbe.endSeq = undefined;
-    if (recovery.phase === 'open' && !isReducedForMark(tcb)) tcb.congestion.onLoss(now, snd.nxt - snd.una);
+    if (recovery.phase === 'open' && !isReducedForMark(tcb)) reduceForLoss(tcb, now);
     return;
   }
   // New octets, or both copies arrived: nothing was lost.
   if (!tailProbe.isRetransmission || reported || bare) tailProbe.endSeq = undefined;
+}
+
+/** The copy was the repair: there is nothing to doubt, and what was doubted before is no more the last reduction. */
+function reduceForLoss(tcb: Tcb, now: Instant): void {
+  tcb.congestion.onLoss(now, tcb.snd.nxt - tcb.snd.una);
+  tcb.doubt.end();
+  tcb.ecn.cwrDue = tcb.ecn.on;
 }

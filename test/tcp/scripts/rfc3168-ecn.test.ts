@@ -108,6 +108,26 @@ script(
 );
 
 script(
+  'RFC 3168 6.1.2: CWR whatever the reason of the reduction: a loss that a tail probe has repaired (RFC 8985 7.4.2)',
+  `
+  connect ecn on congestion newreno
+  -> SYN,ECE,CWR <*>
+  +100ms <- SYN,ECE,ACK ack 0 <mss 1000, sackok>
+  -> ACK ack 0
+  write 2000
+  -> ACK 0:1000 ect0
+  -> PSH,ACK 1000:2000 ect0
+  +200ms -> PSH,ACK 1000:2000
+  write 1000
+  -> PSH,ACK 2000:3000 ect0
+  +100ms <- ACK ack 3000
+  expect cwnd 2000
+  write 1000
+  -> CWR,PSH,ACK 3000:4000 ect0
+  `,
+);
+
+script(
   'RFC 3168 6.1.5: a retransmission is not ECT',
   `
   connect ecn on congestion newreno

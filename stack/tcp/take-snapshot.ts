@@ -3,6 +3,7 @@
 import { elapsed, type Instant } from '../core/time.ts';
 import type { Endpoint } from './api.ts';
 import type { Run } from './flight.ts';
+import { MAX_FLIGHT_RUNS } from './limits.ts';
 import { timestampValue } from './options.ts';
 import type { Range } from './reassembly.ts';
 import {
@@ -101,9 +102,10 @@ function send(tcb: Tcb): SendSnapshot {
   };
 }
 
+/** As many as a node takes: what is left out is at worst sent again. */
 function sackedRanges(head: Run | undefined): StreamRange[] {
   const ranges: StreamRange[] = [];
-  for (let run = head; run !== undefined; run = run.next) {
+  for (let run = head; run !== undefined && ranges.length < MAX_FLIGHT_RUNS; run = run.next) {
     if (run.sacked) ranges.push({ start: run.start, end: run.end });
   }
   return ranges;

@@ -4,7 +4,9 @@
 import { Encoder } from 'cbor-x';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { milliseconds } from '../../stack/core/time.ts';
+import { type Instant, milliseconds } from '../../stack/core/time.ts';
+import { tcbOf } from '../../stack/tcp/connection.ts';
+import { MAX_FLIGHT_RUNS } from '../../stack/tcp/limits.ts';
 import type { ConnectionSnapshot } from '../../stack/tcp/snapshot.ts';
 import {
   decodeSnapshot,
@@ -48,6 +50,21 @@ test('decode gives what encode took, octet for octet', () => {
   const s = busy();
   const decoded = decodeSnapshot(encodeSnapshot(s));
   expect(decoded.ok && plain(decoded.value)).toEqual(plain(s));
+});
+
+test('more SACKed ranges than a node takes: the first of them go along, for what is left out is only sent again', () => {
+  const { b, world, server } = established();
+  const { connection } = server();
+  const { flight, snd, sendBuffer } = tcbOf(connection);
+  const octets = 2 * MAX_FLIGHT_RUNS + 10;
+  sendBuffer.append(new Uint8Array(octets));
+  // As sent: each octet by itself, at an instant of its own.
+  for (let at = 0; at < octets; at++) flight.push(at, at + 1, (world.now + at) as Instant, 1000);
+  for (let at = 1; at < octets; at += 2) flight.markSacked(at, at + 1);
+  snd.nxt = octets;
+  b.tcp.freeze(world.now, connection);
+  const decoded = decodeSnapshot(encodeSnapshot(b.tcp.snapshot(world.now, connection)));
+  expect(decoded.ok ? decoded.value.send.sacked.length : decoded.reason).toBe(MAX_FLIGHT_RUNS);
 });
 
 test('another version is refused by name', () => {

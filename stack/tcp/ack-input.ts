@@ -89,7 +89,8 @@ function measure(tcb: Tcb, now: Instant, seg: Segment, acknowledged: Acknowledge
     return;
   }
   const ticks = echoAge(tcb, now, seg);
-  if (ticks !== undefined) tcb.rtt.sample((ticks * 1000) as Duration, perRtt);
+  // Within one tick: a tick at most. Zero would stay for ever as the least round trip, and RACK would wait for nothing.
+  if (ticks !== undefined) tcb.rtt.sample((Math.max(1, ticks) * 1000) as Duration, perRtt);
 }
 
 /** RFC 9293 3.10.7.4: SND.WND follows the newest segment, which SND.WL1 and SND.WL2 tell. */

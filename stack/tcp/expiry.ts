@@ -20,7 +20,7 @@ import { largestPacket } from './options.ts';
 import { currentMss, emitRange } from './output.ts';
 import { beginAck, detectLoss, onTimeoutLoss } from './recovery.ts';
 import { resetConnection } from './reset.ts';
-import { output, retransmit } from './send.ts';
+import { output, retransmit, transmitNew } from './send.ts';
 import { sendTailProbe } from './send-probe.ts';
 import { isSynchronized } from './state.ts';
 import { mayProbe } from './tail-probe.ts';
@@ -103,6 +103,7 @@ const maxSynAckRetransmits = (tcb: Tcb, now: Instant): number =>
 
 /** RFC 9293 3.8.3, R1: perhaps it is large packets that do not get through (RFC 8201 1, RFC 4821 7.7). */
 function suspectPath(tcb: Tcb, now: Instant): void {
+  if (tcb.snd.wnd === 0) return; // it is the peer that drops them
   if (tcb.timeouts !== (onlySmallPass(tcb) ? R1_WITH_EVIDENCE : R1_RETRANSMITS)) return;
   const { flight, path, snd, local, remote } = tcb;
   if (flight.head === undefined) return;
@@ -128,10 +129,7 @@ function onProbe(tcb: Tcb, now: Instant): void {
   if (window > 0 && tcb.hasUnsentText) {
     // RFC 9293 3.8.6.2.1, (4): the override timeout. What fits goes, however little.
     const end = snd.nxt + Math.min(window, tcb.sendBuffer.end - snd.nxt, currentMss(tcb));
-    const start = snd.nxt;
-    tcb.flight.push(start, end, now, currentMss(tcb));
-    snd.nxt = end;
-    emitRange(tcb, now, start, end, false);
+    transmitNew(tcb, now, snd.nxt, end);
     return;
   }
   // Deviates from RFC 9293 3.8.6.1: the probe brings no new octet but an old number, as Linux and BSD do it. It

@@ -65,6 +65,7 @@ export function retransmit(tcb: Tcb, now: Instant, run: Run, length: number): bo
   tcb.recovery.prr.onSent(part.length);
   if (part.start < 0) tcb.synRetransmitted = true;
   const verdict = emitRange(tcb, now, part.start, part.end, true);
+  if (verdict === 'too-big') refreshPath(tcb, now);
   tcb.layer.trace(now, { layer: 'tcp', event: 'retransmit', detail: { offset: part.start, length: part.length } });
   return verdict === 'sent';
 }

@@ -225,6 +225,36 @@ describe('timeouts (RFC 6298)', () => {
     peer.run(20_000);
     expect(peer.host.ipv6.blackHoles).toEqual([]);
   });
+
+  test('RFC 7323 4.1: an echo from within the same tick: a tick at most, not no round trip at all', () => {
+    const { peer, connection } = opened({ synOptions: { mss: 1000, timestamp: { value: 1, echo: 0 } }, rttMs: 10 });
+    connection.write(peer.world.now, pattern(988));
+    peer.run(200);
+    const copy = peer.rest().at(-1);
+    expect(copy?.at).toBe(210); // sent again just now
+    peer.send({ ack: 988, options: { timestamp: { value: 2, echo: copy?.options.timestamp?.value ?? 0 } } });
+    expect(connection.info.minRtt).toBe(milliseconds(1));
+  });
+
+  test('RFC 9293 3.7.1: a copy that does not fit the path any more asks for the size that does', () => {
+    const { peer, connection } = opened({ synOptions: { mss: 1440 }, rttMs: 10 });
+    connection.write(peer.world.now, pattern(1440));
+    peer.host.ipv6.pathOverride = { mtu: 1280 }; // and nobody has told
+    peer.run(1000);
+    expect(peer.rest().map((s) => s.length)).toEqual([1440, 1220]);
+  });
+
+  test('RFC 9293 3.8.6.1: a window shut over text in flight is no sign of a path that swallows large packets', () => {
+    const { peer, connection } = opened({ synOptions: { mss: 1440 }, rttMs: 10 });
+    connection.write(peer.world.now, pattern(1440));
+    peer.send({ ack: 0, window: 0 });
+    for (let i = 0; i < 4; i++) {
+      peer.run(200 * 2 ** i);
+      expect(peer.rest().at(-1)).toMatchObject({ seq: 0, length: 1440 });
+      peer.send({ ack: 0, window: 0 });
+    }
+    expect(peer.host.ipv6.blackHoles).toEqual([]);
+  });
 });
 
 describe('what the receiver says (RFC 2018, 2883, 5681 4.2)', () => {

@@ -98,7 +98,6 @@ function conclude(tcb: Tcb, now: Instant, outcome: 'arrived' | 'lost' | 'unknown
 
 /** The run that begins with the probe, while all of it is in flight. */
 function runOfProbe({ mtuProbe, flight }: Tcb): Run | undefined {
-  let run = flight.head;
-  while (run !== undefined && run.end <= mtuProbe.start) run = run.next;
-  return run !== undefined && run.start <= mtuProbe.start && run.end >= mtuProbe.end ? run : undefined;
+  const run = flight.lastStartingBefore(mtuProbe.start + 1);
+  return run !== undefined && run.end >= mtuProbe.end ? run : undefined;
 }

@@ -48,6 +48,8 @@ export class Correspondent {
     dispatch.onHomeAddressOption((_now, careOf, home) => this.#isBound(careOf, home));
     environment.ipv6.addHooks({
       output: { detour: (_source, destination, protocol) => this.#detour(destination, protocol) },
+      // RFC 6275 8.2: discarded in silence unless a mobile node on this host takes it.
+      routingHeader2: { routingHeader2: () => 'unknown' },
       tunnelError: {
         tunnelError: (now, error) => {
           if (error.type === ICMPV6.unreachable) this.#unreachable(now, error.quoted);

@@ -42,7 +42,7 @@ export function updateInHand(received: ReceivedMobility, update: BindingUpdate):
 export function checkBindingUpdate(now: Instant, judge: UpdateJudge, hand: UpdateInHand): UpdateVerdict {
   return (
     checkAddresses(judge, hand) ??
-    checkRegistrationType(judge, hand) ??
+    checkRegistrationType(now, judge, hand) ??
     checkOptions(hand) ??
     checkAuthorization(now, judge, hand)
   );
@@ -63,11 +63,14 @@ function checkAddresses(judge: UpdateJudge, { received, home, careOf }: UpdateIn
  * The H bit: a correspondent's entry never becomes a home registration (status 139), and a home registration
  * is for home agents (131). Tested ahead of the options, which an update with H has not got.
  */
-function checkRegistrationType(judge: UpdateJudge, { update, home }: UpdateInHand): UpdateVerdict | undefined {
+function checkRegistrationType(now: Instant, judge: UpdateJudge, hand: UpdateInHand): UpdateVerdict | undefined {
+  const { update, home } = hand;
   if (!update.home) return undefined;
   const { sequence } = update;
   if (judge.cache.find(home) !== undefined) {
-    return { kind: 'reject', status: BINDING_STATUS.registrationTypeChange, sequence };
+    // Signed where there is a key to sign with (9.5.4).
+    const kbm = provenKey(now, judge, hand);
+    return { kind: 'reject', status: BINDING_STATUS.registrationTypeChange, sequence, ...(kbm && { kbm }) };
   }
   if (findOption(update.options, 'nonce-indices') !== undefined) return discard('update-home-with-nonces');
   return { kind: 'reject', status: BINDING_STATUS.homeRegistrationNotSupported, sequence };
@@ -95,6 +98,15 @@ function checkAuthorization(now: Instant, judge: UpdateJudge, hand: UpdateInHand
     return { kind: 'reject', status: BINDING_STATUS.invalidCareOf, sequence: update.sequence, kbm };
   }
   return { kind: 'accept', kbm };
+}
+
+/** The key of an update that proves to hold the tokens. */
+function provenKey(now: Instant, judge: UpdateJudge, hand: UpdateInHand): Uint8Array | undefined {
+  const { received, careOf } = hand;
+  if (checkOptions(hand) !== undefined) return undefined;
+  const key = keyFor(now, judge.nonces, hand);
+  if (key.kind === 'stale') return undefined;
+  return verifyBinding(key.kbm, careOf, received.packet.destination, received.header) ? key.kbm : undefined;
 }
 
 type KeyForUpdate =

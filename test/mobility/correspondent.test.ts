@@ -1,36 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { concatBytes, setU8, setU16 } from '../../stack/core/bytes.ts';
 import { seconds } from '../../stack/core/time.ts';
-import { Correspondent } from '../../stack/mobility/correspondent.ts';
 import { address } from '../../stack/wire/address.ts';
 import { ICMPV6 } from '../../stack/wire/icmpv6.ts';
+import { bound, CARE_OF, ELSEWHERE, HOME, SELF, tested, world } from './correspondent-world.ts';
 import { echoRequest, icmpPacket, mobilityBytes, mobilityPacket, type Seen } from './packets.ts';
 import { COOKIE, ScriptedNode, type UpdateParts } from './scripted-node.ts';
-import { TestHost, theMessage } from './support.ts';
-
-const SELF = address('2001:db8:c::1');
-const HOME = address('2001:db8:100::1');
-const CARE_OF = address('2001:db8:a::1');
-const ELSEWHERE = address('2001:db8:b::1');
-
-function world(options: { readonly maxBindings?: number } = {}) {
-  const host = new TestHost(SELF, { seed: 7 });
-  const correspondent = new Correspondent(host.environment, host.dispatch, options);
-  return { host, correspondent, node: new ScriptedNode(host, SELF, HOME, CARE_OF) };
-}
-
-/** Both tests done. */
-function tested() {
-  const w = world();
-  w.node.tests();
-  return w;
-}
-
-function bound(parts: UpdateParts = { sequence: 10_000 }) {
-  const w = tested();
-  w.node.update(parts);
-  return w;
-}
+import { theMessage } from './support.ts';
 
 const ack = (packets: readonly Seen[]) => theMessage(packets, 'binding-acknowledgement').message;
 const bindingError = (packets: readonly Seen[]) => theMessage(packets, 'binding-error').message;

@@ -1,7 +1,7 @@
 // Whole packets for the mobility tests: built from parts with complete checksums, and taken apart again into
 // what a test wants to see. Written against wire/ alone, so that it can judge what stack/mobility emits.
 
-import { setU16, u8 } from '../../stack/core/bytes.ts';
+import { setU8, setU16, toHex, u8 } from '../../stack/core/bytes.ts';
 import { checksumHolds, checksumOf, sumWords } from '../../stack/core/checksum.ts';
 import { type Address, readAddress } from '../../stack/wire/address.ts';
 import { emitRoutingHeader2, ROUTING_HEADER_2_LEN } from '../../stack/wire/extension-header.ts';
@@ -43,6 +43,7 @@ export function packet(parts: PacketParts): Uint8Array {
   if (home) at = emitHomeAddressDestinationOptions(protocol, home, bytes, at);
   bytes.set(upper, at);
   if (checksumAt !== undefined) {
+    setU16(bytes, at + checksumAt, 0);
     const pseudo = pseudoHeaderSum(home ?? source, route ?? destination, protocol, upper.length);
     setU16(bytes, at + checksumAt, checksumOf(sumWords(bytes, at, bytes.length, pseudo)));
   }
@@ -71,8 +72,20 @@ export function icmpPacket(way: Way, message: Icmpv6Message): Uint8Array {
 export const echoRequest = (way: Way, sequence = 1): Uint8Array =>
   icmpPacket(way, { kind: 'echo-request', identifier: 7, sequence, data: Uint8Array.of(1, 2, 3, 4) });
 
+/** What answers echoRequest(). */
+export const echoReply = (way: Way, sequence = 1): Uint8Array =>
+  icmpPacket(way, { kind: 'echo-reply', identifier: 7, sequence, data: Uint8Array.of(1, 2, 3, 4) });
+
 export const tunnelPacket = (source: Address, destination: Address, inner: Uint8Array): Uint8Array =>
   packet({ source, destination, protocol: PROTOCOL.ipv6, upper: inner });
+
+/** A packet as text to compare, eight octets a line, without its flow label: that one is the sender's secret. */
+export function octets(bytes: Uint8Array): string {
+  const plain = bytes.slice();
+  plain.fill(0, 2, 4);
+  setU8(plain, 1, u8(plain, 1) & 0xf0);
+  return toHex(plain).replace(/.{16}(?=.)/g, '$&\n');
+}
 
 /** A packet taken apart. */
 export interface Seen {

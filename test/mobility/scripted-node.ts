@@ -30,8 +30,23 @@ export interface UpdateParts {
   readonly tokens?: { readonly home: Token; readonly careOf?: Token };
   /** Changes the options before they are signed. */
   readonly options?: (usual: MobilityOption[]) => MobilityOption[];
+  /** The bits of the flags field behind A, H, L and K. */
+  readonly otherFlags?: number;
+  /** Changes the message before it is signed. */
+  readonly change?: (bytes: Uint8Array) => void;
   /** Changes the signed message. */
   readonly spoil?: (bytes: Uint8Array) => void;
+}
+
+/** What a Binding Acknowledgement should be; absent fields: as for an update that is accepted. */
+export interface ExpectedAcknowledgement {
+  readonly sequence: number;
+  readonly status?: number;
+  readonly lifetime?: number;
+  /** Absent: the care-of address. The home address gets no routing header. */
+  readonly to?: Address;
+  /** Has no Binding Authorization Data. */
+  readonly unsigned?: boolean;
 }
 
 /** First (96, HMAC_SHA1 (Kbm, care-of address | correspondent | MH data)), by RFC 6275 6.2.7. */
@@ -54,12 +69,15 @@ export class ScriptedNode {
   careOfToken: Token | undefined;
   /** Of the last update. */
   kbm: Uint8Array = new Uint8Array(0);
+  /** The care-of address that the last update was signed for. */
+  signedFor: Address;
 
   constructor(host: TestHost, correspondent: Address, home: Address, careOf: Address) {
     this.host = host;
     this.correspondent = correspondent;
     this.home = home;
     this.careOf = careOf;
+    this.signedFor = careOf;
   }
 
   homeTest(): Token {
@@ -105,18 +123,40 @@ export class ScriptedNode {
       home: parts.homeRegistration ?? false,
       linkLocal: false,
       keyManagement: false,
+      ...(parts.otherFlags !== undefined && { otherFlags: parts.otherFlags }),
       lifetime,
       options: parts.options?.(usual) ?? usual,
     };
     const bytes = mobilityBytes(message);
     this.kbm = lifetime === 0 ? managementKey(home.token) : managementKey(home.token, careOf?.token);
-    const signedFor = parts.alternate ?? source;
+    this.signedFor = parts.alternate ?? source;
+    parts.change?.(bytes);
     if (message.options.at(-1)?.kind === 'binding-authorization-data') {
-      bytes.set(authenticator(this.kbm, signedFor, this.correspondent, bytes), bytes.length - 12);
+      bytes.set(authenticator(this.kbm, this.signedFor, this.correspondent, bytes), bytes.length - 12);
     }
     parts.spoil?.(bytes);
     const option = parts.option === undefined && !source.equals(this.home) ? this.home : parts.option;
     return mobilityPacket({ source, destination: this.correspondent, ...(option && { home: option }) }, bytes);
+  }
+
+  /** The packet that has to answer the last update, to the last octet. */
+  acknowledgement(expected: ExpectedAcknowledgement): Uint8Array {
+    const { sequence, status = 0, lifetime = status === 0 ? 105 : 0, to = this.careOf } = expected;
+    const signed = expected.unsigned !== true;
+    const options: MobilityOption[] = signed
+      ? [{ kind: 'binding-authorization-data', authenticator: new Uint8Array(12) }]
+      : [];
+    const bytes = mobilityBytes({
+      kind: 'binding-acknowledgement',
+      status,
+      keyManagement: false,
+      sequence,
+      lifetime,
+      options,
+    });
+    if (signed) bytes.set(authenticator(this.kbm, this.signedFor, this.correspondent, bytes), bytes.length - 12);
+    const route = to.equals(this.home) ? {} : { route: this.home };
+    return mobilityPacket({ source: this.correspondent, destination: to, ...route }, bytes);
   }
 
   /** Does the acknowledgement among these packets bear an authenticator that verifies under the last key? */

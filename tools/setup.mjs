@@ -212,26 +212,53 @@ function test(args) {
   const [command, ...rest] = [...isolation(), ...vitest, ...reporters, ...args];
   try {
     const status = run(command, rest);
-    process.stdout.write(`${summary(report, status)}\n`);
+    process.stdout.write(summary(report, status));
     return status;
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }
 }
 
-/** The plain last line of a test run. A file that did not even load has no failed test, but it has failed. */
+/** The plain last lines of a test run. A file that did not even load has no failed test, but it has failed. */
 function summary(report, status) {
   let passed = 0;
   let failed = 0;
   let skipped = 0;
+  let cases = '';
   if (existsSync(report)) {
     const told = JSON.parse(readFileSync(report, 'utf8'));
     passed = told.numPassedTests;
     failed = told.numFailedTests;
     skipped = told.numPendingTests + told.numTodoTests;
+    cases = conformance(told.testResults.flatMap((file) => file.assertionResults));
   }
   if (status !== 0) failed = Math.max(failed, 1);
-  return `tests: ${passed} passed, ${failed} failed, ${skipped} skipped`;
+  return `${cases}tests: ${passed} passed, ${failed} failed, ${skipped} skipped\n`;
+}
+
+/**
+ * How many conformance cases (test/conformance) pass for each role of Mobile IPv6, where any ran. A case is an id at
+ * the beginning of a test's name; it passes when all tests that bear the id do.
+ */
+function conformance(tests) {
+  const roles = new Map([
+    ['CN', new Map()],
+    ['HA', new Map()],
+    ['MN', new Map()],
+  ]);
+  let ran = false;
+  for (const { title, status } of tests) {
+    const [id, role] = /^(CN|HA|MN)-\d[\d-]*/.exec(title) ?? [];
+    const cases = roles.get(role);
+    if (cases === undefined) continue;
+    cases.set(id, cases.get(id) !== false && status === 'passed');
+    ran ||= status === 'passed' || status === 'failed';
+  }
+  if (!ran) return '';
+  const counts = [...roles]
+    .filter(([, cases]) => cases.size > 0)
+    .map(([role, cases]) => `${role} ${[...cases.values()].filter(Boolean).length} of ${cases.size}`);
+  return `conformance: ${counts.join(', ')}\n`;
 }
 
 /** Runs a compiled program of tools/ in this process's place. */

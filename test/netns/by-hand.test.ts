@@ -5,6 +5,7 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writ
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { SNAPSHOT_VERSION } from '../../stack/tcp/snapshot.ts';
 import { writeSeededFile } from '../../tools/seeded-file.ts';
 import { homeportScript } from '../../tools/self.ts';
 import { Homeport, type Running } from './homeport.ts';
@@ -103,12 +104,17 @@ describe.skipIf(!requireOrSkip('tun'))('by hand', () => {
     b2.child.kill('SIGTERM');
     await b2.ended;
 
-    const snapshots = ['stack/tcp/snapshot-form.js', 'SNAPSHOT_VERSION = 1', 'SNAPSHOT_VERSION = 2'] as const;
+    const next = SNAPSHOT_VERSION + 1;
+    const snapshots = [
+      'stack/tcp/snapshot-form.js',
+      `SNAPSHOT_VERSION = ${SNAPSHOT_VERSION}`,
+      `SNAPSHOT_VERSION = ${next}`,
+    ] as const;
     const b3 = await connected(() =>
       inSite('b', process.execPath, otherVersion('v3', ...snapshots), 'server', '--serve', FILES),
     );
     expect(await refused(handoff())).toBe(
-      'the handoff to b failed, the client stays with a: snapshot version 1, this node speaks 2',
+      `the handoff to b failed, the client stays with a: snapshot version ${SNAPSHOT_VERSION}, this node speaks ${next}`,
     );
     b3.child.kill('SIGTERM');
     await b3.ended;

@@ -214,9 +214,13 @@ export class DonorSide implements DonorActions {
       .filter((connection) => connection.state !== 'CLOSED');
   }
 
-  /** The app of a connection that has one: not before the handshake is done, not in TIME-WAIT any more. */
+  /**
+   * The app of a connection that has one: not before the handshake is done, but for a Fast Open (RFC 7413); not in
+   * TIME-WAIT any more.
+   */
   #appOf(connection: Connection): HandoffApp | undefined {
-    if (connection.state === 'SYN-RECEIVED' || connection.state === 'TIME-WAIT') return undefined;
+    const { state } = connection;
+    if (state === 'TIME-WAIT' || (state === 'SYN-RECEIVED' && !connection.info.fastOpened)) return undefined;
     return this.#o.appOf(connection.local.port);
   }
 }

@@ -79,6 +79,20 @@ describe('quiesce', () => {
     expect(tcp.drainHandlers.size).toBe(1);
   });
 
+  test('RFC 7413 4.2.2: after a Fast Open the app has the connection before the handshake is done', () => {
+    const { world, tcp, app, side } = setup(['SYN-RECEIVED', 'SYN-RECEIVED']);
+    const [early] = tcp.clients;
+    if (early !== undefined) early.info = { ...early.info, fastOpened: true };
+    app.saves = () => 'its state';
+    side.quiesce(world.now);
+    side.save(world.now);
+    expect(app.asked).toEqual(['quiesce 4001', 'save 4001']);
+    side.freeze(world.now);
+    expect(side.collect(world.now).map((state) => state.app)).toEqual([{ state: 'its state' }, null]);
+    side.release(world.now);
+    expect(app.asked.at(-1)).toBe('released 4001');
+  });
+
   test('drained is when every connection whose app was asked is', () => {
     const { world, tcp, side, connect } = setup();
     side.quiesce(world.now);

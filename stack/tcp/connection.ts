@@ -1,9 +1,10 @@
 // The face of a TCB towards its owner (api.ts): the user calls of RFC 9293 3.10.2 to 3.10.6. Whatever they cause
 // is told later, never from inside the call.
 
-import { after, elapsed, type Instant } from '../core/time.ts';
+import { elapsed, type Instant } from '../core/time.ts';
 import type { Connection, ConnectionEvents, ConnectionInfo, Endpoint, TcpOptions, TcpState } from './api.ts';
 import { sendSyn } from './handshake.ts';
+import { boundedDelay } from './options.ts';
 import { sendAck } from './output.ts';
 import { tuneReceiveBuffer } from './receive-tuning.ts';
 import { pipeOf } from './recovery.ts';
@@ -13,6 +14,7 @@ import { sendBufferSize } from './send-space.ts';
 import { isSynchronized, transition } from './state.ts';
 import type { Tcb } from './tcb.ts';
 import { close } from './time-wait.ts';
+import { isTimerSet, setTimer } from './timers.ts';
 import { chooseUserTimeout } from './user-timeout.ts';
 import { windowUpdateDue } from './window.ts';
 
@@ -137,8 +139,8 @@ export class TcpConnection implements Connection {
       return;
     }
     this.shutdown(now);
-    const waits = linger !== undefined && tcb.silence === 'none' && !tcb.finAcknowledged;
-    if (waits && !tcb.timers.linger.armed) tcb.timers.linger.set(after(now, linger));
+    if (linger !== undefined && !tcb.finAcknowledged && !isTimerSet(tcb, 'linger'))
+      setTimer(tcb, now, 'linger', linger);
   }
 
   /** ABORT. */
@@ -155,12 +157,12 @@ export class TcpConnection implements Connection {
   ): void {
     const tcb = this.#tcb;
     Object.assign(tcb.options, options);
-    if (tcb.state === 'CLOSED' || tcb.silence !== 'none') return;
+    if (options.delayedAck !== undefined) tcb.options.delayedAck = boundedDelay(options.delayedAck);
+    if (tcb.state === 'CLOSED' || tcb.state === 'TIME-WAIT') return;
     if (options.keepAlive !== undefined && isSynchronized(tcb.state)) restartKeepAlive(tcb, now);
-    if (options.userTimeout !== undefined) {
-      chooseUserTimeout(tcb, now, options.userTimeout);
-      if (tcb.userTimeoutCopies > 0 && isSynchronized(tcb.state) && tcb.state !== 'TIME-WAIT') sendAck(tcb, now);
-    }
+    if (options.userTimeout !== undefined) chooseUserTimeout(tcb, now, options.userTimeout);
+    if (tcb.silence !== 'none') return;
+    if (options.userTimeout !== undefined && tcb.userTimeoutCopies > 0 && isSynchronized(tcb.state)) sendAck(tcb, now);
     if (options.noDelay === true) output(tcb, now);
   }
 }
@@ -185,6 +187,7 @@ function sendWindowUpdate(tcb: Tcb, now: Instant): void {
 function restartKeepAlive(tcb: Tcb, now: Instant): void {
   tcb.keepAliveProbes = 0;
   const { keepAlive } = tcb.options;
+  const left = Math.max(0, keepAlive - elapsed(tcb.lastHeardAt, now)) as typeof keepAlive;
   if (keepAlive === 0) tcb.timers.keepAlive.cancel();
-  else tcb.timers.keepAlive.set(after(now, Math.max(0, keepAlive - elapsed(tcb.lastHeardAt, now)) as typeof keepAlive));
+  else setTimer(tcb, now, 'keepAlive', left);
 }

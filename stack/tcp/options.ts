@@ -39,6 +39,9 @@ function bufferSizes(size: number | undefined, limit: number | undefined): { siz
   return { size: clamp(size ?? INITIAL_BUFFER, MIN_BUFFER, most), limit: most };
 }
 
+/** RFC 9293 3.8.6.3 MUST-40. */
+export const boundedDelay = (delayedAck: Duration): Duration => clamp(delayedAck, 0, MAX_DELAYED_ACK) as Duration;
+
 export function expandOptions(options: TcpOptions): ExpandedTcpOptions {
   const send = bufferSizes(options.sendBuffer, options.maxSendBuffer);
   const receive = bufferSizes(options.receiveBuffer, options.maxReceiveBuffer);
@@ -50,7 +53,7 @@ export function expandOptions(options: TcpOptions): ExpandedTcpOptions {
     congestion: options.congestion ?? 'cubic',
     ecn: options.ecn ?? 'passive',
     noDelay: options.noDelay ?? false,
-    delayedAck: clamp(options.delayedAck ?? DEFAULT_DELAYED_ACK, 0, MAX_DELAYED_ACK) as Duration,
+    delayedAck: boundedDelay(options.delayedAck ?? DEFAULT_DELAYED_ACK),
     userTimeout: options.userTimeout ?? DEFAULT_USER_TIMEOUT,
     userTimeoutOption: options.userTimeoutOption ?? false,
     userTimeoutChangeable: options.userTimeout === undefined,

@@ -3,6 +3,7 @@
 
 import { after, type Duration, elapsed, type Instant, NEVER } from '../core/time.ts';
 import { DEAD_TIMER, type Timer, type TimerQueue } from '../core/timer-queue.ts';
+import type { Tcb } from './tcb.ts';
 
 export const TIMER_KINDS = [
   'retransmit',
@@ -76,3 +77,12 @@ export class ConnectionTimers {
     }
   }
 }
+
+/** Sets a timer that the owner of a connection asks for: of a silent one what is left of it when it speaks again. */
+export function setTimer(tcb: Tcb, now: Instant, kind: TimerKind, left: Duration): void {
+  if (tcb.silence === 'none') tcb.timers[kind].set(after(now, left));
+  else tcb.frozenTimers = { ...tcb.frozenTimers, [kind]: left };
+}
+
+export const isTimerSet = (tcb: Tcb, kind: TimerKind): boolean =>
+  tcb.silence === 'none' ? tcb.timers[kind].armed : tcb.frozenTimers[kind] !== undefined;

@@ -6,6 +6,7 @@ import { after, type Duration, type Instant, seconds, toSeconds } from '../core/
 import type { TcpUserTimeout, TcpOptions as WireOptions } from '../wire/tcp-option.ts';
 import { LEAST_ADOPTED_USER_TIMEOUT, MOST_ADOPTED_USER_TIMEOUT, USER_TIMEOUT_COPIES } from './limits.ts';
 import type { Tcb } from './tcb.ts';
+import { setTimer } from './timers.ts';
 
 const MAX_VALUE = 0x7fff;
 const MINUTE = 60;
@@ -20,7 +21,7 @@ export function chooseUserTimeout(tcb: Tcb, now: Instant, userTimeout: Duration)
   options.advertisedUserTimeout = userTimeout;
   options.userTimeoutChangeable = false;
   if (options.userTimeoutOption) tcb.userTimeoutCopies = USER_TIMEOUT_COPIES;
-  if (tcb.hasWork) tcb.timers.userTimeout.set(userDeadline(tcb, now));
+  if (tcb.hasWork) setTimer(tcb, now, 'userTimeout', userTimeout);
 }
 
 /** The option of our SYN or SYN,ACK. */

@@ -167,6 +167,14 @@ describe('delayed acknowledgments (RFC 9293 3.8.6.3)', () => {
     expect(peer.rest().map((s) => s.ack)).toEqual([100, 200, 300]);
   });
 
+  test('RFC 9293 3.8.6.3, MUST-40: less than half a second, whenever it is chosen', () => {
+    const { peer, connection } = opened();
+    connection.setOptions(peer.world.now, { delayedAck: seconds(2) });
+    peer.send({ text: 100, ack: 0 });
+    peer.run(499);
+    expect(peer.rest().map((s) => s.ack)).toEqual([100]);
+  });
+
   test('data of ours carries the ACK, and none follows', () => {
     const { peer, app } = opened();
     peer.send({ text: 100, ack: 0 });

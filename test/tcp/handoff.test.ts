@@ -13,6 +13,7 @@ import {
   withSendBuffer,
 } from '../../stack/tcp/snapshot.ts';
 import { TCP_FLAG } from '../../stack/wire/tcp.ts';
+import { ACK, FIN, opened } from './scripted-peer.ts';
 import {
   A,
   App,
@@ -317,6 +318,54 @@ describe('DESIGN.md 7', () => {
     made.world.runFor(seconds(100));
     expect(firstDifference(app.bytes, pattern(50_000))).toBeUndefined();
     expect([made.client.closed, app.closed]).toEqual([true, true]);
+  });
+
+  describe('what its application sets while a connection is silent holds when it speaks', () => {
+    /** A connection here, written down and installed again: its application has it before resume(). */
+    function installed() {
+      const { peer, connection } = opened();
+      const { tcp } = peer.host;
+      tcp.freeze(peer.world.now, connection);
+      const snapshot = throughCbor(tcp.snapshot(peer.world.now, connection));
+      tcp.forget(connection);
+      const again = expectOpen(tcp.install(peer.world.now, snapshot, { congestion: 'restart' }));
+      return { peer, tcp, connection: again };
+    }
+
+    test('RFC 9293 3.8.4: keepalive', () => {
+      const { peer, tcp, connection } = installed();
+      connection.setOptions(peer.world.now, { keepAlive: seconds(10) });
+      tcp.resume(peer.world.now, connection);
+      peer.rest();
+      peer.run(9_999);
+      expect(peer.rest()).toEqual([]);
+      peer.run(1);
+      expect(peer.rest()).toMatchObject([{ seq: -1, length: 0 }]);
+    });
+
+    test('RFC 5482 3.1: a user timeout that it has chosen: CHANGEABLE is false', () => {
+      const { peer, tcp, connection } = installed();
+      connection.setOptions(peer.world.now, { userTimeout: seconds(5) });
+      tcp.freeze(peer.world.now, connection);
+      const { options } = tcp.snapshot(peer.world.now, connection);
+      expect([options.userTimeoutChangeable, options.advertisedUserTimeoutUs]).toEqual([false, 5e6]);
+      connection.write(peer.world.now, pattern(10));
+      tcp.resume(peer.world.now, connection);
+      peer.run(5_001);
+      expect(connection.state).toBe('CLOSED');
+    });
+
+    test('SO_LINGER: the time of close() runs', () => {
+      const { peer, tcp, connection } = installed();
+      connection.setOptions(peer.world.now, { linger: seconds(3) });
+      connection.close(peer.world.now);
+      tcp.resume(peer.world.now, connection);
+      expect(peer.rest()).toMatchObject([{ flags: FIN | ACK }]);
+      peer.run(2_999);
+      expect(connection.state).toBe('FIN-WAIT-1');
+      peer.run(2);
+      expect(connection.state).toBe('CLOSED');
+    });
   });
 
   test('an address or a pair of ends that is not free here is refused', () => {

@@ -12,7 +12,7 @@ import type { Tcb } from './tcb.ts';
 
 /** The SYN will ask for a cookie; or it has one, and waits for text until the timers turn. */
 export function beginFastOpen(tcb: Tcb, now: Instant): void {
-  const server = tcb.layer.fastOpenServers.find(now, tcb.remote.address);
+  const server = tcb.layer.fastOpenServers.find(now, tcb.local.address, tcb.remote.address);
   if (server === 'paused') return;
   tcb.fastOpenCookie = server === 'unknown' ? EMPTY : server.cookie;
   if (server === 'unknown') return;
@@ -33,15 +33,16 @@ export function textForSyn(tcb: Tcb, now: Instant): number {
 
 /** The SYN,ACK is here, and its acknowledgment taken. */
 export function afterFastOpen(tcb: Tcb, now: Instant, seg: Segment): void {
-  const { snd, flight, fastOpenCookie: sent, remote } = tcb;
+  const { snd, flight, fastOpenCookie: sent } = tcb;
+  const [ours, theirs] = [tcb.local.address, tcb.remote.address];
   const servers = tcb.layer.fastOpenServers;
   const { fastOpenCookie: given } = seg.header.options;
   const taken = snd.una === snd.nxt;
   tcb.fastOpened = taken && snd.nxt > 0;
   if (sent !== undefined) {
-    if (given !== undefined) servers.learn(remote.address, given, snd.peerMss);
-    else if (!taken) servers.failed(now, remote.address);
-    else if (sent.length > 0) servers.learn(remote.address, sent, snd.peerMss);
+    if (given !== undefined) servers.learn(ours, theirs, given, snd.peerMss);
+    else if (!taken) servers.failed(now, ours, theirs);
+    else if (sent.length > 0) servers.learn(ours, theirs, sent, snd.peerMss);
   }
   // Text that was not taken goes again as any other; that is no sign of congestion.
   for (let run = flight.head; run !== undefined; run = run.next) flight.markLost(run);
@@ -51,6 +52,7 @@ export function afterFastOpen(tcb: Tcb, now: Instant, seg: Segment): void {
 /** 4.1.3.1: a SYN with the option had no answer, or a bad one. It goes on without, and so do others for a while. */
 export function abandonFastOpen(tcb: Tcb, now: Instant): void {
   if (tcb.fastOpenCookie === undefined) return;
-  if (tcb.state === 'SYN-SENT') tcb.layer.fastOpenServers.failed(now, tcb.remote.address);
+  const { fastOpenServers } = tcb.layer;
+  if (tcb.state === 'SYN-SENT') fastOpenServers.failed(now, tcb.local.address, tcb.remote.address);
   tcb.fastOpenCookie = undefined;
 }

@@ -64,6 +64,7 @@ export function openFromCookie(tcb: Tcb, now: Instant, options: WireOptions, ecn
 
 /** RFC 9293 3.10.7.3. */
 export function inSynSent(tcb: Tcb, now: Instant, header: TcpHeader, packet: ReceivedPacket): void {
+  if (tcb.synHeld) sendSyn(tcb, now); // whatever this is, it comes before the first text
   const { flags } = header;
   const isAck = (flags & TCP_FLAG.ack) !== 0;
   const ack = positionOf(tcb.snd.iss, tcb.snd.una, header.ack);

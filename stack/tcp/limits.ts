@@ -120,7 +120,7 @@ export const FAST_OPEN_COOKIE_PERIOD: Duration = seconds(12 * 3600);
 export const MAX_PENDING_FAST_OPENS = 64;
 /** One that was reset counts for as long as its SYN might have been half open. */
 export const FAST_OPEN_RESET_HOLD: Duration = seconds(60);
-/** Servers that a client remembers. */
+/** Servers that a client remembers, each for every address of its own that it has come from. */
 export const MAX_FAST_OPEN_SERVERS = 1024;
 /** 4.1.3.1: how long a client leaves it where it did not work. */
 export const FAST_OPEN_PAUSE: Duration = seconds(3600);

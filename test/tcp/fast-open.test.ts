@@ -1,7 +1,7 @@
 // TCP Fast Open (RFC 7413), both sides: cookies, text in the SYN, and every way back to an ordinary opening.
 
 import { describe, expect, test } from 'vitest';
-import { milliseconds, seconds } from '../../stack/core/time.ts';
+import { EPOCH, milliseconds, seconds } from '../../stack/core/time.ts';
 import { FastOpenCache } from '../../stack/tcp/fast-open-cache.ts';
 import { MAX_FAST_OPEN_SERVERS, MAX_PENDING_FAST_OPENS, MAX_SYN_ACK_RETRANSMITS } from '../../stack/tcp/limits.ts';
 import { Address } from '../../stack/wire/address.ts';
@@ -237,7 +237,7 @@ describe('RFC 7413 4.2.1: client', () => {
     expect(peer.next()).toMatchObject({ flags: SYN, length: 0, options: { fastOpenCookie: COOKIE } });
     peer.send({ flags: SYN | ACK, seq: -1, ack: 0 });
     expect([app.connection.state, app.connection.info.fastOpened]).toEqual(['ESTABLISHED', false]);
-    expect(peer.host.tcp.fastOpenServers.find(peer.world.now, B)).toMatchObject({ cookie: COOKIE });
+    expect(peer.host.tcp.fastOpenServers.find(peer.world.now, A, B)).toMatchObject({ cookie: COOKIE });
   });
 
   test('only a part, or nothing, of the text is acknowledged: the rest goes again at once, with no word of congestion', () => {
@@ -264,7 +264,7 @@ describe('RFC 7413 4.2.1: client', () => {
       const peer = knowing();
       open(peer).send(pattern(10));
       peer.send({ flags: SYN | ACK, seq: -1, ack: 0, options });
-      expect(peer.host.tcp.fastOpenServers.find(peer.world.now, B)).toEqual(found);
+      expect(peer.host.tcp.fastOpenServers.find(peer.world.now, A, B)).toEqual(found);
     }
   });
 
@@ -280,13 +280,13 @@ describe('RFC 7413 4.2.1: client', () => {
     peer.send({ flags: SYN | ACK, seq: -1, ack: 0, options: { mss: 1000 } });
     expect(peer.rest().map((s) => [s.seq, s.length])).toEqual([[0, 500]]);
     const servers = peer.host.tcp.fastOpenServers;
-    expect(servers.find(peer.world.now, B)).toBe('paused');
+    expect(servers.find(peer.world.now, A, B)).toBe('paused');
     app.connection.abort(peer.world.now);
     peer.rest();
     open(peer);
     expect(peer.rest()).toMatchObject([{ flags: SYN }]);
     peer.run(3_600_000);
-    expect(servers.find(peer.world.now, B)).toBe('unknown');
+    expect(servers.find(peer.world.now, A, B)).toBe('unknown');
   });
 
   test('the first SYN arrived and only its answer was lost: nothing is sent twice', () => {
@@ -308,7 +308,7 @@ describe('RFC 7413 4.2.1: client', () => {
     new DataView(quoted.buffer).setUint32(0, OURS * 65_536 + PORT);
     new DataView(quoted.buffer).setUint32(4, seq);
     peer.host.ipv6.icmp({ kind: 'unreachable', code: 1, parameter: 0, local: A, remote: B, quoted });
-    expect(peer.host.tcp.fastOpenServers.find(peer.world.now, B)).toBe('paused');
+    expect(peer.host.tcp.fastOpenServers.find(peer.world.now, A, B)).toBe('paused');
   });
 
   test('a refused connection is refused, with text or without', () => {
@@ -350,17 +350,38 @@ describe('RFC 7413 4.2.1: client', () => {
     const peer = new ScriptedPeer();
     open(peer);
     peer.send({ flags: SYN | ACK, seq: -1, ack: 0, options: { fastOpenCookie } });
-    expect(peer.host.tcp.fastOpenServers.find(peer.world.now, B)).toBe('unknown');
+    expect(peer.host.tcp.fastOpenServers.find(peer.world.now, A, B)).toBe('unknown');
   });
 
   test('the cache is bounded: the server used longest ago is forgotten', () => {
     const cache = new FastOpenCache();
     const at = (i: number): Address => new Address(1, 2, 3, i);
-    for (let i = 0; i < MAX_FAST_OPEN_SERVERS; i++) cache.learn(at(i), COOKIE, 1000);
-    cache.find(0 as never, at(0));
-    cache.learn(at(5000), COOKIE, 1000);
+    for (let i = 0; i < MAX_FAST_OPEN_SERVERS; i++) cache.learn(A, at(i), COOKIE, 1000);
+    cache.find(EPOCH, A, at(0));
+    cache.learn(A, at(5000), COOKIE, 1000);
     expect(cache.size).toBe(MAX_FAST_OPEN_SERVERS);
-    expect([cache.find(0 as never, at(0)), cache.find(0 as never, at(1))]).toMatchObject([{ mss: 1000 }, 'unknown']);
+    expect([cache.find(EPOCH, A, at(0)), cache.find(EPOCH, A, at(1))]).toMatchObject([{ mss: 1000 }, 'unknown']);
+  });
+
+  test('4.1.3: a cookie is of both addresses: from another one of ours it is asked for anew', () => {
+    const cache = new FastOpenCache();
+    const other = new Address(1, 2, 3, 4);
+    cache.learn(A, B, COOKIE, 1000);
+    expect(cache.find(EPOCH, other, B)).toBe('unknown');
+    cache.failed(EPOCH, other, B);
+    expect([cache.find(EPOCH, A, B), cache.find(EPOCH, other, B)]).toMatchObject([{ cookie: COOKIE }, 'paused']);
+  });
+
+  test('RFC 9293 3.5: a SYN that crosses one which waits for text: it waits no longer', () => {
+    const peer = knowing();
+    const app = open(peer);
+    peer.send({ flags: SYN, seq: -1, options: { mss: 1000 } });
+    expect(peer.rest().map((s) => [s.flags, s.length])).toEqual([
+      [SYN, 0],
+      [SYN | ACK, 0],
+    ]);
+    peer.send({ flags: SYN | ACK, seq: -1, ack: 0 });
+    expect(app.connection.state).toBe('ESTABLISHED');
   });
 });
 

@@ -44,7 +44,7 @@ test('what is written is lost with a connection that is refused, and the error i
   const world = new World();
   const clock: Clock = { now: () => world.now };
   const [a] = [world.host(A), world.host(B)];
-  a.tcp.fastOpenServers.learn(B, new Uint8Array(8), 1400);
+  a.tcp.fastOpenServers.learn(A, B, new Uint8Array(8), 1400);
   const socket = connectSocket({ tcp: a.tcp, clock }, { host: B, port: 80, fastOpen: true });
   socket.write('hello');
   const error = once(socket, 'error');

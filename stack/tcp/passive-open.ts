@@ -53,9 +53,7 @@ export class PassiveOpens {
   synArrives(now: Instant, listener: TcpListener, header: TcpHeader, packet: ReceivedPacket, isn?: Seq): void {
     const layer = this.#layer;
     if (!this.#hasRoom(listener)) return;
-    if (listener.halfOpen.size >= listener.backlog) {
-      listener.floodedUntil = after(now, COOKIE_LIFETIME);
-      layer.counters.bump('backlog');
+    if (this.#isFull(now, listener)) {
       this.#sendCookie(now, listener, header, packet);
       return;
     }
@@ -65,6 +63,14 @@ export class PassiveOpens {
     acceptSyn(tcb, now, header, packet, text);
     if (tcb.early) tellOpen(tcb, now);
     output(tcb, now);
+  }
+
+  /**
+   * May a SYN in TIME-WAIT begin the next connection? Its ISN has to lie beyond the numbers of the last one (RFC 9293
+   * 3.6.1, RFC 6191 2), which no cookie can do: without a place among the half-open ones TIME-WAIT goes on.
+   */
+  mayReopen(now: Instant, listener: TcpListener): boolean {
+    return this.#hasRoom(listener) && !this.#isFull(now, listener);
   }
 
   /** RFC 7413 4.2.2, 1 to 5. */
@@ -106,6 +112,14 @@ export class PassiveOpens {
     if (connectionCount < MAX_CONNECTIONS && listener.untaken < listener.backlog) return true;
     counters.bump('accept-overflow');
     return false;
+  }
+
+  /** As many half-open connections as the backlog allows: a flood, it may be. */
+  #isFull(now: Instant, listener: TcpListener): boolean {
+    if (listener.halfOpen.size < listener.backlog) return false;
+    listener.floodedUntil = after(now, COOKIE_LIFETIME);
+    this.#layer.counters.bump('backlog');
+    return true;
   }
 
   /** SYN,ACK, and nothing is kept. */

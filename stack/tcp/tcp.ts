@@ -9,7 +9,7 @@ import { NO_TRACE, type Trace } from '../core/trace.ts';
 import type { IcmpErrorReport, Ipv6Port, ReceivedPacket, UpperLayer, UpperVerdict } from '../ipv6/port.ts';
 import { type Address, UNSPECIFIED } from '../wire/address.ts';
 import { PROTOCOL, pseudoHeaderSum } from '../wire/ipv6.ts';
-import { type Seq, seq } from '../wire/seq.ts';
+import { seq } from '../wire/seq.ts';
 import { parseTcpHeader, TCP_FLAG, type TcpHeader } from '../wire/tcp.ts';
 import type {
   Connection,
@@ -309,7 +309,7 @@ export class Tcp implements TcpLayer, UpperLayer, TcbLayer {
   #deliver(now: Instant, header: TcpHeader, packet: ReceivedPacket): void {
     const tcb = this.#demux.find(packet.destination, header.destinationPort, packet.source, header.sourcePort);
     if (tcb === undefined) {
-      this.#toListener(now, header, packet, undefined);
+      this.#toListener(now, header, packet);
       return;
     }
     if (tcb.silence !== 'none') {
@@ -320,24 +320,27 @@ export class Tcp implements TcpLayer, UpperLayer, TcbLayer {
     if (tcb.state === 'CLOSED') {
       if (!isSyn) return; // a copy of the ACK that ended LAST-ACK
       this.gone(tcb);
-      this.#toListener(now, header, packet, undefined);
+      this.#toListener(now, header, packet);
       return;
     }
     const reopened = isSyn ? newIncarnation(tcb, header) : undefined;
-    if (reopened !== undefined && this.#listeners.find(packet.destination, header.destinationPort) !== undefined) {
+    const listener =
+      reopened === undefined ? undefined : this.#listeners.find(packet.destination, header.destinationPort);
+    if (listener !== undefined) {
+      if (!this.#passiveOpens.mayReopen(now, listener)) return; // the SYN comes again
       close(tcb, now);
-      this.#toListener(now, header, packet, reopened);
+      this.#passiveOpens.synArrives(now, listener, header, packet, reopened);
       return;
     }
     segmentArrives(tcb, now, header, packet);
   }
 
-  /** RFC 9293 3.10.7.2, and 3.10.7.1 where nobody listens. `isn`: the new incarnation of a connection starts there. */
-  #toListener(now: Instant, header: TcpHeader, packet: ReceivedPacket, isn: Seq | undefined): void {
+  /** RFC 9293 3.10.7.2, and 3.10.7.1 where nobody listens. */
+  #toListener(now: Instant, header: TcpHeader, packet: ReceivedPacket): void {
     const listener = this.#listeners.find(packet.destination, header.destinationPort);
     if (listener !== undefined && (header.flags & TCP_FLAG.ack) === 0) {
       const isSyn = (header.flags & (TCP_FLAG.syn | TCP_FLAG.rst)) === TCP_FLAG.syn;
-      if (isSyn) this.#passiveOpens.synArrives(now, listener, header, packet, isn);
+      if (isSyn) this.#passiveOpens.synArrives(now, listener, header, packet);
       return;
     }
     if (listener !== undefined && this.#passiveOpens.ackArrives(now, listener, header, packet) === 'taken') return;

@@ -6,10 +6,10 @@ import { seconds } from '../../stack/core/time.ts';
 import { COOKIE_REFUSALS, MAX_BACKLOG, MAX_CONNECTIONS } from '../../stack/tcp/limits.ts';
 import { expandOptions, windowShiftFor } from '../../stack/tcp/options.ts';
 import { packOptions, unpackOptions, valueAfter } from '../../stack/tcp/syn-cookie.ts';
-import { seqDiff } from '../../stack/wire/seq.ts';
+import { seq, seqDiff } from '../../stack/wire/seq.ts';
 import type { TcpOptions } from '../../stack/wire/tcp-option.ts';
 import { ACK, FIN, listening, OURS, type PeerOptions, PSH, RST, ScriptedPeer, SYN } from './scripted-peer.ts';
-import { type App, expectOpen, pattern } from './support.ts';
+import { type App, expectOpen, PORT, pattern } from './support.ts';
 
 /** What createTcb() gives the connection that the cookie becomes. */
 const SHIFT = windowShiftFor(expandOptions({}).maxReceiveBuffer);
@@ -258,6 +258,33 @@ test('RFC 4987 3.4: in a flood a half-open connection makes room after 3 s, not 
   peer.run(3001);
   expect(peer.rest().map((s) => s.at)).toEqual([1000]); // the SYN,ACK, once more
   expect([...peer.host.tcp.connections()]).toEqual([]);
+});
+
+test('RFC 6191 2: no cookie for a SYN in TIME-WAIT, for its ISN cannot go on from the old one: TIME-WAIT stays meanwhile', () => {
+  const { peer, accepted } = listening({ listen: { backlog: 1 } });
+  peer.send({ flags: SYN, seq: -1 });
+  peer.next();
+  const { ours: first } = peer;
+  peer.send({ ack: 0 });
+  accepted[0]?.connection.shutdown(peer.world.now);
+  peer.send({ flags: FIN | ACK, ack: 1 });
+  peer.rest();
+  const takeBacklog = (): void => {
+    peer.port = 9999;
+    peer.send({ flags: SYN, seq: 5000 });
+    peer.rest();
+    peer.port = PORT;
+  };
+  takeBacklog();
+  peer.send({ flags: SYN, seq: 2_000_000 });
+  expect(peer.rest()).toEqual([]);
+  expect([...peer.host.tcp.connections()].map((c) => c.state).sort()).toEqual(['SYN-RECEIVED', 'TIME-WAIT']);
+  peer.port = 9999;
+  peer.send({ flags: RST, seq: 5001 }); // there is room again
+  peer.port = PORT;
+  peer.send({ flags: SYN, seq: 2_000_000 });
+  expect(peer.rest().map((s) => s.flags)).toEqual([SYN | ACK]);
+  expect(seqDiff(peer.ours ?? seq(0), first ?? seq(0))).toBe(1 + 1 + 65_536); // SYN, FIN, and a margin
 });
 
 test('another member of the group takes the cookie, with the secret and the clock that they share', () => {

@@ -7,13 +7,10 @@ import type { Timer, TimerQueue } from '../core/timer-queue.ts';
 import type { Detour } from '../ipv6/hooks.ts';
 import type { Address } from '../wire/address.ts';
 import { MAX_NONCE_LIFETIME } from './constants.ts';
+import { SiteShares } from './site-shares.ts';
 
-/** Bindings held at a time. A peer can make as many as it has home addresses that answer a HoT. */
+/** Bindings held at a time, and remembered after their end. A peer can make one for each of its home addresses. */
 export const MAX_BINDINGS = 4096;
-/** Sequence numbers remembered of bindings that ended. */
-export const MAX_REMEMBERED_SEQUENCES = 4096;
-/** How many entries get a second chance before one goes all the same. */
-const REPLACEMENT_CANDIDATES = 16;
 /** Errors from the path within ERROR_WINDOW that end a binding (RFC 6275 9.3.4: persistent ones). */
 const PERSISTENT_ERRORS = 5;
 const ERROR_WINDOW = seconds(60);
@@ -46,17 +43,17 @@ interface EndedBinding {
 }
 
 export class BindingCache {
-  readonly #bindings = new Map<string, Binding>();
-  readonly #ended = new Map<string, EndedBinding>();
+  readonly #bindings: SiteShares<Binding>;
+  readonly #ended: SiteShares<EndedBinding>;
   readonly #timers: TimerQueue;
   readonly #onTimer: (now: Instant, binding: Binding) => void;
-  readonly #limit: number;
 
   /** `onTimer` is called when a binding's timer, which it sets itself, is due. */
   constructor(timers: TimerQueue, onTimer: (now: Instant, binding: Binding) => void, limit: number = MAX_BINDINGS) {
     this.#timers = timers;
     this.#onTimer = onTimer;
-    this.#limit = limit;
+    this.#bindings = new SiteShares(limit, spareOnceIfUsed);
+    this.#ended = new SiteShares(limit);
   }
 
   get size(): number {
@@ -65,22 +62,20 @@ export class BindingCache {
 
   /** The entry for this home address. It ends by its timer, which runs at the very instant of expiry. */
   find(home: Address): Binding | undefined {
-    return this.#bindings.get(home.key);
+    return this.#bindings.get(home);
   }
 
   /** The last sequence number accepted for this home address, also of a binding that ended a short while ago. */
   lastSequence(now: Instant, home: Address): number | undefined {
-    const binding = this.#bindings.get(home.key);
+    const binding = this.#bindings.get(home);
     if (binding !== undefined) return binding.sequence;
-    const ended = this.#ended.get(home.key);
+    const ended = this.#ended.get(home);
     return ended !== undefined && ended.forgetAt > now ? ended.sequence : undefined;
   }
 
-  /** RFC 6275 9.5.2: makes or replaces the entry. `evicted` lost its place to it, the table being full. */
+  /** RFC 6275 9.5.2: makes or replaces the entry. `evicted` lost its place to it, the table being full (9.6). */
   set(now: Instant, terms: BindingTerms): { readonly binding: Binding; readonly evicted: Binding | undefined } {
-    const old = this.#bindings.get(terms.home.key);
-    const evicted = old === undefined && this.#bindings.size >= this.#limit ? this.#evict(now) : undefined;
-    old?.timer.cancel();
+    this.#bindings.get(terms.home)?.timer.cancel();
     const binding: Binding = {
       ...terms,
       grantedAt: now,
@@ -90,18 +85,18 @@ export class BindingCache {
       errors: 0,
       firstErrorAt: now,
     };
-    this.#ended.delete(terms.home.key);
-    this.#toBack(binding);
+    this.#ended.delete(terms.home);
+    const evicted = this.#bindings.set(terms.home, binding);
+    evicted?.timer.cancel();
+    if (evicted !== undefined) this.end(now, evicted.home, evicted.sequence);
     return { binding, evicted };
   }
 
   /** RFC 6275 9.5.3, also at expiry. `sequence` is the last one accepted, to be remembered. */
   end(now: Instant, home: Address, sequence: number): void {
-    this.#bindings.get(home.key)?.timer.cancel();
-    this.#bindings.delete(home.key);
-    this.#ended.delete(home.key);
-    if (this.#ended.size >= MAX_REMEMBERED_SEQUENCES) this.#forgetOldest();
-    this.#ended.set(home.key, { sequence, forgetAt: after(now, MAX_NONCE_LIFETIME) });
+    this.#bindings.get(home)?.timer.cancel();
+    this.#bindings.delete(home);
+    this.#ended.set(home, { sequence, forgetAt: after(now, MAX_NONCE_LIFETIME) });
   }
 
   /** An ICMPv6 error came back from the way to the care-of address. True: once too often, the entry is gone. */
@@ -115,27 +110,11 @@ export class BindingCache {
     this.end(now, binding.home, binding.sequence);
     return true;
   }
+}
 
-  /** Second chance (RFC 6275 9.6 leaves the policy open): the oldest entry not used of late, in a bounded search. */
-  #evict(now: Instant): Binding | undefined {
-    let victim: Binding | undefined;
-    for (let looks = 0; looks < REPLACEMENT_CANDIDATES; looks++) {
-      [victim] = this.#bindings.values();
-      if (victim === undefined || !victim.used) break;
-      victim.used = false;
-      this.#toBack(victim);
-    }
-    if (victim !== undefined) this.end(now, victim.home, victim.sequence);
-    return victim;
-  }
-
-  #toBack(binding: Binding): void {
-    this.#bindings.delete(binding.home.key);
-    this.#bindings.set(binding.home.key, binding);
-  }
-
-  #forgetOldest(): void {
-    const [oldest] = this.#ended.keys();
-    if (oldest !== undefined) this.#ended.delete(oldest);
-  }
+/** Second chance: an entry that packets use stays while there are others of its share that none use. */
+function spareOnceIfUsed(binding: Binding): boolean {
+  const { used } = binding;
+  binding.used = false;
+  return used;
 }

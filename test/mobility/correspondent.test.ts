@@ -341,21 +341,3 @@ describe('Home Address option', () => {
     expect(host.give(echoRequest({ source: CARE_OF, destination: SELF, home: address('ff02::5') }))).toEqual([]);
   });
 });
-
-describe('bounds', () => {
-  test('RFC 6275 9.6: a full cache gives up the oldest binding that is not in use', () => {
-    const { host, correspondent } = world({ maxBindings: 2 });
-    const [first, second, third] = [1, 2, 3].map((n) => {
-      const node = new ScriptedNode(host, SELF, address(`2001:db8:100::${n}`), CARE_OF);
-      node.tests();
-      return node;
-    });
-    first?.update({ sequence: 1 });
-    second?.update({ sequence: 1 });
-    first?.echo();
-    third?.update({ sequence: 1 });
-    expect(correspondent.careOfAddress(address('2001:db8:100::1'))?.equals(CARE_OF)).toBe(true);
-    expect(correspondent.careOfAddress(address('2001:db8:100::2'))).toBeUndefined();
-    expect(correspondent.careOfAddress(address('2001:db8:100::3'))?.equals(CARE_OF)).toBe(true);
-  });
-});

@@ -107,16 +107,19 @@ export function updateSendWindow(tcb: Tcb, now: Instant, seg: Segment): void {
     tcb.windowProbes = 0;
     tcb.rtt.backoff = 0; // it was the window, not the network
     if (tcb.timers.retransmit.armed) tcb.timers.retransmit.set(after(now, tcb.rtt.rto));
-    sendWithdrawnAgain(tcb);
+    sendWithdrawnAgain(tcb, now);
   }
   snd.wnd = seg.wnd;
   snd.maxWnd = Math.max(snd.maxWnd, seg.wnd);
 }
 
-/** What is in flight when a window opens again was sent before the peer took the window back (MUST-34): it has dropped it. */
-function sendWithdrawnAgain(tcb: Tcb): void {
-  const { flight, recovery, snd } = tcb;
+/**
+ * What is in flight when a window opens again was sent before the peer took the window back (MUST-34): it has dropped it,
+ * but for what it cannot have had yet when it opened the window. So shutting it again and again draws nothing out of us.
+ */
+function sendWithdrawnAgain(tcb: Tcb, now: Instant): void {
+  const { flight, recovery, snd, rtt } = tcb;
   if (!isSynchronized(tcb.state)) return;
-  for (let run = flight.head; run !== undefined; run = run.next) flight.markLostAgain(run);
+  flight.markLostSentUntil((now - (rtt.minRtt ?? ZERO)) as Instant);
   recovery.blamelessBelow = snd.nxt;
 }

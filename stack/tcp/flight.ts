@@ -214,10 +214,10 @@ export class Flight {
 
   /** What was sent by then is lost, copies too; what is SACKed stays so. */
   markLostSentUntil(latest: Instant): void {
-    for (let run = this.head; run !== undefined; run = run.next) {
-      if (run.sacked || run.sentAt > latest) continue;
-      if (run.resent) this.#forgetCopy(run);
-      this.markLost(run);
+    let next: Run | undefined;
+    for (let run = this.sent.oldest; run !== undefined && run.sentAt <= latest; run = next) {
+      next = run.sentAfter;
+      this.markLostAgain(run);
     }
   }
 

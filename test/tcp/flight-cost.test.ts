@@ -66,6 +66,23 @@ test('RFC 8985 6.2, step 5: an ACK looks at a part of what is late, not at the w
   checkTcb(tcb);
 });
 
+test('RFC 9293 3.8.6: a peer that shuts its window and opens it again and again draws each octet out once a round trip', () => {
+  const { peer, tcb } = largeFlight(20_000);
+  const { una } = tcb.snd;
+  peer.send({ ack: una, window: 0 });
+  peer.run(20);
+  peer.world.sent.length = 0;
+  peer.send({ ack: una });
+  expect(peer.world.sent.reduce((sum, { text }) => sum + text.length, 0)).toBe(20_000);
+  peer.world.sent.length = 0;
+  for (let i = 0; i < 10; i++) {
+    peer.send({ ack: una, window: 0 });
+    peer.send({ ack: una });
+  }
+  expect(peer.world.sent).toEqual([]);
+  checkTcb(tcb);
+});
+
 test('RFC 8985 6.2, step 5: more late runs than are looked at are all found lost when the timer runs out', () => {
   const { peer, tcb } = largeFlight(20_000);
   tcb.rack.reorderingSeen = true;

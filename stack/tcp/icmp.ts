@@ -51,18 +51,19 @@ function isHard(report: IcmpErrorReport): boolean {
   return report.kind === 'unreachable' || (report.kind === 'parameter-problem' && report.code === 1);
 }
 
-/** Every segment of the old size has met the same fate, be it a copy. If there is none, the report says nothing new. */
 function tooBig(tcb: Tcb, now: Instant, position: Position): void {
   refreshPath(tcb, now);
-  const { flight, snd, recovery } = tcb;
-  if (probeIsTooBig(tcb, now, position)) {
-    output(tcb, now);
-    return;
-  }
+  if (!probeIsTooBig(tcb, now, position)) markTooBig(tcb, position);
+  output(tcb, now);
+}
+
+/** Every segment of the old size has met the same fate, be it a copy. If the one that is quoted fits, that is no news. */
+function markTooBig({ flight, snd, recovery }: Tcb, position: Position): void {
+  const quoted = flight.lastStartingBefore(position + 1);
+  if (quoted === undefined || quoted.mss <= snd.mss) return;
   for (let run = flight.head; run !== undefined; run = run.next) {
     if (run.mss <= snd.mss || run.length <= snd.mss) continue;
     flight.markLostAgain(run);
     recovery.blamelessBelow = snd.nxt;
   }
-  output(tcb, now);
 }

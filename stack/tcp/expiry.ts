@@ -103,7 +103,6 @@ const maxSynAckRetransmits = (tcb: Tcb, now: Instant): number =>
 
 /** RFC 9293 3.8.3, R1: perhaps it is large packets that do not get through (RFC 8201 1, RFC 4821 7.7). */
 function suspectPath(tcb: Tcb, now: Instant): void {
-  if (tcb.snd.wnd === 0) return; // it is the peer that drops them
   if (tcb.timeouts !== (onlySmallPass(tcb) ? R1_WITH_EVIDENCE : R1_RETRANSMITS)) return;
   const { flight, path, snd, local, remote } = tcb;
   if (flight.head === undefined) return;

@@ -64,6 +64,7 @@ function checkState(snapshot: ConnectionSnapshot, reader: FieldReader): void {
   const { state, send, receive } = snapshot;
   const opening = state === 'SYN-SENT' || state === 'SYN-RECEIVED';
   reader.check(opening ? send.una === -1 : send.una >= 0, `send.una does not agree with ${state}`);
+  reader.check(send.nxt >= 0, 'the SYN has not been sent');
   reader.check(
     state === 'SYN-SENT' ? receive.nxt === -1 : receive.nxt >= 0,
     `receive.nxt does not agree with ${state}`,

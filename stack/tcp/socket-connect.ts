@@ -76,14 +76,15 @@ export interface Target {
 export function targetOf(args: ConnectArguments): Target {
   const options = optionsOf(args);
   refuseOtherThanTcp(options);
-  const { port, localAddress, localPort = 0, lookup } = options;
+  const { port, localAddress, localPort, lookup } = options;
   if (port === undefined) {
     const message = 'The "options" or "port" or "path" argument must be specified';
     throw Object.assign(new TypeError(message), { code: 'ERR_MISSING_ARGS' });
   }
-  const local = localAddress === undefined ? undefined : literal(localAddress);
-  if (localAddress !== undefined && local === undefined) throw invalidAddress(localAddress);
-  if (typeof localPort !== 'number') {
+  // As with net, what is null or empty is not said.
+  const local = localAddress ? literal(localAddress) : undefined;
+  if (localAddress && local === undefined) throw invalidAddress(localAddress);
+  if (localPort && typeof localPort !== 'number') {
     throw invalidType('"options.localPort" property', 'of type number', localPort);
   }
   if (typeof port !== 'number' && typeof port !== 'string') {
@@ -96,7 +97,7 @@ export function targetOf(args: ConnectArguments): Target {
     host: options.host || 'localhost',
     port: checkedPort(port),
     local,
-    localPort,
+    localPort: checkedPort(localPort || 0, 'options.localPort'),
     fastOpen: options.fastOpen === true,
     lookup: lookup ?? undefined,
     hints: options.hints ?? 0,

@@ -115,6 +115,11 @@ describe('each contradiction is refused', () => {
       /outside the send/,
     ],
     ['a state without its FIN', { ...s, state: 'LAST-ACK' }, /FIN/],
+    [
+      'a SYN that was not sent',
+      { ...s, state: 'SYN-SENT', send: { ...s.send, una: -1, nxt: -1, sacked: [] }, ecn: { ...s.ecn, point: -1 } },
+      /SYN has not been sent/,
+    ],
     ['a state that cannot move', { ...s, state: 'LISTEN' }, /state is not one of/],
     ['a port of 0', { ...s, local: { ...s.local, port: 0 } }, /local\.port is not an integer/],
     ['an address of 4 octets', { ...s, remote: { ...s.remote, address: new Uint8Array(4) } }, /remote\.address/],

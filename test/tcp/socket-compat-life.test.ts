@@ -92,6 +92,12 @@ onEachNetwork((network) => {
     expect(peer.remotePort).toBe(client.localPort);
   });
 
+  test.each([null, ''] as never[])('localAddress and localPort that say nothing (%j) are none', async (nothing) => {
+    const { client } = await connected(network(), { dial: { localAddress: nothing, localPort: nothing } });
+    expect(client.localAddress).toBe(network().clientAddress);
+    expect(client.localPort).toBeGreaterThan(0);
+  });
+
   test('bytesRead and bytesWritten count text by its octets, also what still waits, and stay after the close', async () => {
     const { server, port } = await serving(network());
     const accepted = once(server, 'connection') as Promise<[Socket]>;

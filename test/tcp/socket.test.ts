@@ -24,6 +24,13 @@ async function joined(serverOptions: ServerOptions = {}, clientOptions: Partial<
 const failure = async (socket: Socket): Promise<SocketError> => (await once(socket, 'error'))[0] as SocketError;
 
 describe('connecting', () => {
+  test.each([-5, 1.5, 65_536])('a localPort that is none (%s) throws; net takes it modulo 65536', (localPort) => {
+    const { home } = new FakeTcp();
+    expect(() => connectSocket(home, { host: SERVER, port: PORT, localPort })).toThrow(
+      expect.objectContaining({ code: 'ERR_SOCKET_BAD_PORT', name: 'RangeError' }),
+    );
+  });
+
   test('connect, then ready; addresses and states as net.Socket tells them', async () => {
     const tcp = new FakeTcp();
     new Server(tcp.home).listen(PORT);

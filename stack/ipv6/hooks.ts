@@ -13,6 +13,8 @@ export interface Detour {
   readonly careOfDestination?: Address;
   /** The packet as changed above is put into an IPv6 header with these addresses (RFC 2473). */
   readonly tunnel?: { readonly source: Address; readonly destination: Address };
+  /** The way is not open now: the packet is dropped. The path is still the one described above. */
+  readonly blocked?: boolean;
 }
 
 /** No detour, said explicitly: overrides what the output hooks would do. */

@@ -75,6 +75,10 @@ export class Output {
   }
 
   sendVia(now: Instant, packet: OutgoingPacket, detour: Detour): SendVerdict {
+    if (detour.blocked === true) {
+      this.#context.drop('way-blocked');
+      return 'dropped';
+    }
     const way = this.#wayOf(packet, detour);
     if (way === undefined) {
       this.#context.drop('no-route');

@@ -146,7 +146,8 @@ describe.each(detours)('a packet that goes $name', ({ detour, overhead }) => {
     const { ipv6 } = world({ offloads: TSO });
     ipv6.addHooks({ output: { detour: () => detour, receiveOverhead: () => 24 } });
     const gso = detour.tunnel === undefined;
-    expect(ipv6.path(START, HOME, REMOTE_HOME)).toEqual({ mtu: 1500, overhead, receiveOverhead: 24, probe: 0, gso });
+    const rest = { receiveOverhead: 24, probe: 0, gso, queueFrames: Number.POSITIVE_INFINITY };
+    expect(ipv6.path(START, HOME, REMOTE_HOME)).toEqual({ mtu: 1500, overhead, ...rest });
   });
 
   test('the largest segment that the path allows fits the link; one octet more is too big', () => {
@@ -159,6 +160,15 @@ describe.each(detours)('a packet that goes $name', ({ detour, overhead }) => {
     expect(sendSegment(ipv6, new Uint8Array(5000), largest)).toBe('sent');
     expect(sendSegment(ipv6, new Uint8Array(5000), largest + 1)).toBe('too-big');
   });
+});
+
+test('a way that is blocked takes no packet, and is described as when it is open', () => {
+  const { ipv6, sent } = world();
+  const tunnel = { source: HOST, destination: ROUTER };
+  ipv6.addHooks(through({ tunnel, blocked: true }));
+  expect(sendSegment(ipv6, new Uint8Array(10))).toBe('dropped');
+  expect(sent()).toEqual([]);
+  expect(ipv6.path(START, HOST, PEER).overhead).toBe(40);
 });
 
 describe('checksums', () => {

@@ -16,6 +16,7 @@ import {
 } from './constants.ts';
 import { type HeldToken, KeygenTest } from './return-routability.ts';
 import { bindingManagementKey } from './rr-keys.ts';
+import type { UpdatePolicy } from './update-policy.ts';
 import { UpdateRate } from './update-rate.ts';
 
 /** How long a client that did not answer, or refused, is left alone (RFC 6275 11.3.5: "some period of time"). */
@@ -34,6 +35,7 @@ const MAX_UPDATE_TRIES = 40;
 /** What a Binding Update to the client is made of. */
 export interface UpdateTerms {
   readonly sequence: number;
+  readonly acknowledge: boolean;
   readonly lifetime: number;
   readonly homeNonceIndex: number;
   readonly careOfNonceIndex: number;
@@ -43,6 +45,7 @@ export interface UpdateTerms {
 /** What an entry needs of the mobile node it belongs to. */
 export interface RegistrationCalls {
   readonly timers: TimerQueue;
+  readonly policy: UpdatePolicy;
   readonly events: MobileNodeEvents;
   newCookie(which: 'home' | 'care-of'): Uint8Array;
   sendTestInit(now: Instant, client: Address, which: 'home' | 'care-of', cookie: Uint8Array): void;
@@ -151,9 +154,9 @@ export class ClientRegistration {
   /** A new update, at once or as soon as the rate allows. False: a token is missing. */
   sendUpdate(now: Instant): boolean {
     if (this.#suspended || !this.hasTokens(now)) return false;
-    const roundTrip = this.careOfTest.roundTrip;
+    const measured = this.#calls.policy.firstWait === 'round-trips' ? this.careOfTest.roundTrip : undefined;
     this.#refused = false;
-    this.#transmit(now, roundTrip === undefined ? INITIAL_BINDACK_TIMEOUT : times(roundTrip, 2));
+    this.#transmit(now, measured === undefined ? INITIAL_BINDACK_TIMEOUT : times(measured, 2));
     return true;
   }
 
@@ -198,9 +201,12 @@ export class ClientRegistration {
     this.#calls.events.unresponsive?.(now, this.client);
   }
 
-  /** Binding Refresh Request (RFC 6275 11.7.4). */
+  /** Binding Refresh Request (RFC 6275 11.7.4): both tests, whatever tokens there are, then the update. */
   refreshRequested(now: Instant): void {
-    if (this.#boundUntil !== undefined && !this.busy) this.optimize(now);
+    if (this.#boundUntil === undefined || this.busy || this.#suspended) return;
+    this.homeTest.discardToken();
+    this.careOfTest.discardToken();
+    this.optimize(now);
   }
 
   /** Nothing is sent to the client, whatever comes or falls due, until wake(). What is known stays. */
@@ -289,6 +295,7 @@ export class ClientRegistration {
     this.#sequence = (this.#sequence + 1) & 0xffff;
     const terms: UpdateTerms = {
       sequence: this.#sequence,
+      acknowledge: this.#calls.policy.acknowledge,
       lifetime: this.#calls.lifetimeUnits(now),
       homeNonceIndex: home.nonceIndex,
       careOfNonceIndex: careOf.nonceIndex,
@@ -299,6 +306,7 @@ export class ClientRegistration {
     this.#rate.note(now);
     this.#resend.set(after(now, wait));
     this.#calls.sendUpdate(now, this.client, terms);
+    if (!terms.acknowledge) this.#hold(now, now, times(LIFETIME_UNIT, terms.lifetime));
   }
 
   /** At once, or as soon as the rate allows, and without backing off further. */
@@ -323,22 +331,25 @@ export class ClientRegistration {
 
   /** RFC 6275 11.7.3: the lifetime counts from the sending of the update. */
   #bound(now: Instant, { sentAt, terms }: OutstandingUpdate, ack: BindingAcknowledgement): void {
-    const lifetime = times(LIFETIME_UNIT, Math.min(ack.lifetime, terms.lifetime));
+    this.#updateRoundTrip = elapsed(sentAt, now);
+    this.#hold(now, sentAt, times(LIFETIME_UNIT, Math.min(ack.lifetime, terms.lifetime)));
+  }
+
+  #hold(now: Instant, sentAt: Instant, lifetime: Duration): void {
     this.#endUpdate();
     this.#wantsBinding = false;
-    this.#updateRoundTrip = elapsed(sentAt, now);
     const before = this.direct;
     this.#route = undefined;
     this.#boundUntil = after(sentAt, lifetime);
     this.#expiry.set(this.#boundUntil);
-    this.#renewal.set(after(sentAt, times(lifetime, RENEWAL_FRACTION)));
+    if (this.#calls.policy.renew) this.#renewal.set(after(sentAt, times(lifetime, RENEWAL_FRACTION)));
     if (!before) this.#calls.routeChanged(now, this.client);
   }
 
-  /** The binding is gone, and wanted back. */
+  /** The binding is gone, and wanted back, unless bindings are not renewed. */
   #expired(now: Instant): void {
     this.#endBinding(now);
-    this.optimize(now);
+    if (this.#calls.policy.renew) this.optimize(now);
   }
 
   #endBinding(now: Instant): void {

@@ -96,9 +96,7 @@ export class HomeRegistration {
     this.#sequence = environment.random.u32() & 0xffff;
     this.#resend = environment.timers.timer((now) => this.#resendDue(now));
     this.#renewal = environment.timers.timer((now) => this.register(now));
-    this.#expiry = environment.timers.timer(() => {
-      this.#registeredUntil = undefined;
-    });
+    this.#expiry = environment.timers.timer((now) => this.#expired(now));
   }
 
   get registered(): boolean {
@@ -253,6 +251,12 @@ export class HomeRegistration {
     this.#events.homeRegistered?.(now, ack.status);
     this.#tellFlows(now, flows, ack);
     if (this.#pendingFlows.size > 0) this.#begin(now);
+  }
+
+  /** RFC 6275 11.8: what is sent from here on is a first registration, and backs off like one. */
+  #expired(now: Instant): void {
+    this.#registeredUntil = undefined;
+    if (this.#wanted) this.#begin(now);
   }
 
   /** Tried again, seldom: the reason may go away (RFC 6275 11.8). */

@@ -8,7 +8,7 @@ import type { Duration, Instant } from '../core/time.ts';
 import type { Detour, HookVerdict } from '../ipv6/hooks.ts';
 import type { IcmpErrorReport, ReceivedPacket } from '../ipv6/port.ts';
 import type { Address } from '../wire/address.ts';
-import { PARAMETER_PROBLEM_CODE } from '../wire/icmpv6.ts';
+import { isIcmpv6Error, PARAMETER_PROBLEM_CODE } from '../wire/icmpv6.ts';
 import { IPV6_HEADER_LEN, type Ipv6Header, PROTOCOL } from '../wire/ipv6.ts';
 import { BINDING_ERROR, COOKIE_LEN, MH, MOBILITY_FIELD } from '../wire/mobility.ts';
 import type {
@@ -26,6 +26,7 @@ import type { MobilityDispatch, ReceivedMobility } from './mobility-dispatch.ts'
 import { endsWithAuthorization, UNSIGNED_AUTHORIZATION } from './mobility-options.ts';
 import { sendMobility } from './mobility-output.ts';
 import { signBinding, verifyBinding } from './rr-keys.ts';
+import { DEFAULT_UPDATE_POLICY, type UpdatePolicy } from './update-policy.ts';
 
 /** Octets that a client's packets to the home address may grow by on the way: the home agent's tunnel. */
 const RECEIVE_OVERHEAD = IPV6_HEADER_LEN;
@@ -43,6 +44,10 @@ export interface MobileNodeConfig extends HomeRegistrationConfig {
    * 11.7.2). 'on-request', the default: only optimize() does.
    */
   readonly routeOptimization?: 'automatic' | 'on-request';
+  /** Clients for which this is false are served through the home agent only (RFC 6275 8.5). Default: it is for all. */
+  readonly mayOptimize?: (client: Address) => boolean;
+  /** How Binding Updates to clients are sent; see DEFAULT_UPDATE_POLICY. */
+  readonly updates?: Partial<UpdatePolicy>;
   readonly maxClients?: number;
 }
 
@@ -57,6 +62,8 @@ export class MobileNode implements MobileNodeLayer {
   readonly #calls: RegistrationCalls;
   readonly #direct: Detour;
   readonly #throughHomeAgent: Detour;
+  /** That way while the home agent would not have it. */
+  readonly #unregistered: Detour;
   #members: readonly Address[] = [];
 
   constructor(
@@ -75,6 +82,7 @@ export class MobileNode implements MobileNodeLayer {
     this.#calls = this.#registrationCalls();
     this.#direct = { careOfSource: config.careOf };
     this.#throughHomeAgent = { tunnel: { source: config.careOf, destination: config.homeAgent } };
+    this.#unregistered = { ...this.#throughHomeAgent, blocked: true };
     this.#subscribe(dispatch);
     this.#plugIn();
     environment.ipv6.addAddress(config.homeAddress);
@@ -104,7 +112,7 @@ export class MobileNode implements MobileNodeLayer {
   }
 
   optimize(now: Instant, client: Address): void {
-    this.#entry(client)?.optimize(now);
+    if (this.#config.mayOptimize?.(client) ?? true) this.#entry(client)?.optimize(now);
   }
 
   stateOf(client: Address): RouteOptimization {
@@ -164,6 +172,7 @@ export class MobileNode implements MobileNodeLayer {
     const { timers, ipv6 } = this.#environment;
     return {
       timers,
+      policy: { ...DEFAULT_UPDATE_POLICY, ...this.#config.updates },
       events: this.#events,
       newCookie: (which) => this.#newCookie(which),
       sendTestInit: (now, client, which, cookie) => this.#sendTestInit(now, client, which, cookie),
@@ -195,12 +204,16 @@ export class MobileNode implements MobileNodeLayer {
     });
   }
 
-  /** RFC 6275 11.3.1. Mobility Headers from the home address never use a binding (6.1). */
+  /**
+   * RFC 6275 11.3.1. Mobility Headers from the home address never use a binding (6.1). Without a home registration the
+   * home agent takes nothing out of the tunnel (10.4.5), so nothing else goes in.
+   */
   #detour(source: Address, destination: Address, protocol: number): Detour | undefined {
     if (!source.equals(this.homeAddress)) return undefined;
     if (protocol === PROTOCOL.mobility) return this.#throughHomeAgent;
-    if (destination.equals(this.#config.homeAgent) && this.home.registered) return this.#direct;
-    return this.#list.find(destination)?.direct === true ? this.#direct : this.#throughHomeAgent;
+    if (this.#list.find(destination)?.direct === true) return this.#direct;
+    if (!this.home.registered) return this.#unregistered;
+    return this.#isHomeAgent(destination) ? this.#direct : this.#throughHomeAgent;
   }
 
   /** RFC 6275 6.4: the routing header of a packet to our care-of address must name our home address. */
@@ -218,11 +231,14 @@ export class MobileNode implements MobileNodeLayer {
     return address.equals(this.#config.homeAgent);
   }
 
-  /** RFC 6275 11.7.2: a packet through the home agent says that its sender has no binding. */
+  /**
+   * RFC 6275 11.7.2: a packet through the home agent says that its sender has no binding. An ICMPv6 error makes no
+   * entry in the list (11.3.5).
+   */
   #delivered(now: Instant, packet: ReceivedPacket): 'pass' {
-    const { tunnel, source, destination, protocol } = packet;
+    const { tunnel, source, destination } = packet;
     const fromHomeAgent = tunnel !== undefined && this.#isHomeAgent(tunnel.source) && !this.#isHomeAgent(source);
-    if (fromHomeAgent && destination.equals(this.homeAddress) && protocol !== PROTOCOL.mobility) {
+    if (fromHomeAgent && destination.equals(this.homeAddress) && isTraffic(packet)) {
       const state = this.stateOf(source);
       if (state === 'none' && source.isRoutableUnicast) this.optimize(now, source);
     }
@@ -251,7 +267,7 @@ export class MobileNode implements MobileNodeLayer {
 
   /** RFC 6275 11.7.2. */
   #sendUpdate(now: Instant, client: Address, terms: UpdateTerms): void {
-    const { sequence, lifetime, homeNonceIndex, careOfNonceIndex, kbm } = terms;
+    const { sequence, acknowledge, lifetime, homeNonceIndex, careOfNonceIndex, kbm } = terms;
     const detail = { client: client.toString(), sequence, lifetime };
     this.#environment.trace?.(now, { layer: 'mobility', event: 'binding-update-sent', detail });
     sendMobility(this.#environment, now, {
@@ -260,7 +276,7 @@ export class MobileNode implements MobileNodeLayer {
       message: {
         kind: 'binding-update',
         sequence,
-        acknowledge: true,
+        acknowledge,
         home: false,
         linkLocal: false,
         keyManagement: false,
@@ -343,3 +359,6 @@ export class MobileNode implements MobileNodeLayer {
     this.#list.find(report.remote)?.unable(now);
   }
 }
+
+const isTraffic = ({ protocol, bytes, start }: ReceivedPacket): boolean =>
+  protocol !== PROTOCOL.mobility && !(protocol === PROTOCOL.icmpv6 && isIcmpv6Error(u8(bytes, start)));

@@ -97,7 +97,7 @@ export class MobilityDispatch {
     const { message, payloadProto } = parse.value;
     if (message.kind === 'unknown') {
       const home = packet.hasHomeAddressOption ? packet.source : UNSPECIFIED;
-      this.#bindingError(now, packet.destination, packet.wireSource, BINDING_ERROR.unrecognizedType, home);
+      this.#bindingError(now, packet.wireDestination, packet.wireSource, BINDING_ERROR.unrecognizedType, home);
       return this.#drop('mobility-type-unknown');
     }
     if (payloadProto !== PROTOCOL.none) {
@@ -125,7 +125,7 @@ export class MobilityDispatch {
     return 'drop';
   }
 
-  /** RFC 6275 9.3.3. */
+  /** RFC 6275 9.3.3: between the addresses that were on the wire; what came by tunnel is answered through it. */
   #bindingError(now: Instant, source: Address, destination: Address, status: number, home: Address): void {
     if (!destination.isRoutableUnicast || source.isMulticast || !this.#bindingErrors.take(now)) return;
     const message = { kind: 'binding-error', status, home, options: [] } as const;

@@ -67,7 +67,8 @@ describe('hostile octets', () => {
     const host = everything();
     expect(host.give(tunnelPacket(HOME_AGENT, SELF, tunnelPacket(HOME_AGENT, HOME, echo)))).toEqual([]);
     expect(host.dispatch.counters.get('tunnel-refused')).toBe(1);
-    expect(host.give(tunnelPacket(HOME_AGENT, SELF, echo))).not.toEqual([]);
+    host.give(tunnelPacket(HOME_AGENT, SELF, echo));
+    expect(host.dispatch.counters.get('tunnel-refused')).toBe(1); // the inner one alone is taken
   });
 });
 

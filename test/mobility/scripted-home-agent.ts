@@ -34,9 +34,16 @@ export function homeAuthenticator(key: Uint8Array, careOf: Address, home: Addres
   return new Uint8Array(mac.digest()).subarray(0, 12);
 }
 
-/** Emits the message and fills in its authentication option. */
-export function signed(message: MobilityMessage, key: Uint8Array, careOf: Address, home: Address): Uint8Array {
+/** Emits the message, changes it where it is to be changed, and fills in its authentication option. */
+export function signed(
+  message: MobilityMessage,
+  key: Uint8Array,
+  careOf: Address,
+  home: Address,
+  alter?: (mh: Uint8Array) => void,
+): Uint8Array {
   const mh = mobilityBytes(message);
+  alter?.(mh);
   mh.set(homeAuthenticator(key, careOf, home, mh), authenticatorAt(mh));
   return mh;
 }

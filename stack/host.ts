@@ -38,11 +38,17 @@ export interface HostOptions {
   readonly clock?: Clock;
   /** How sockets turn names into addresses: dns.lookup() of node:dns, or what has its form. Default: not at all. */
   readonly lookup?: Lookup;
-  /** Key of ISNs, ports and timestamp offsets (RFC 6528, 6056, 7323); the members of a group share it. */
+  /**
+   * Key of ISNs, ports, timestamp offsets and flow labels (RFC 6528, 6056, 7323, 6437), SYN and Fast Open cookies; the
+   * members of a group share it.
+   */
   readonly secret: Uint8Array;
   /** A router: forwards what is not for it. Default false. */
   readonly forwarding?: boolean;
-  /** Wall-clock time in NTP 64-bit format, for RFC 4285; a mobile node and a home agent need it. */
+  /**
+   * Wall-clock time in NTP 64-bit format, for RFC 4285 (a mobile node and a home agent need it) and for cookies that
+   * another member of the group is to take.
+   */
   readonly ntpTime?: (now: Instant) => bigint;
   readonly trace?: Trace;
   readonly observer?: TcpObserver;

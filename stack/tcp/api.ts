@@ -211,9 +211,9 @@ export interface TcpEnvironment {
   readonly ipv6: Ipv6Port;
   readonly timers: TimerQueue;
   readonly random: Random;
-  /** Key of ISNs (RFC 6528), timestamp offsets, ports (RFC 6056) and SYN cookies; shared by the members of a group. */
+  /** Key of ISNs (RFC 6528), timestamp offsets, ports (RFC 6056), flow labels and cookies; shared by the members of a group. */
   readonly secret: Uint8Array;
-  /** Seconds that all members of a group agree on, for SYN cookies. Default: our own clock. */
+  /** Seconds that all members of a group agree on, for SYN and Fast Open cookies. Default: our own clock. */
   readonly wallSeconds?: (now: Instant) => number;
   readonly trace?: Trace;
   readonly observer?: TcpObserver;

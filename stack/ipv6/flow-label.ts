@@ -3,54 +3,57 @@
 // a Packet Too Big that quotes a packet of ours with the wrong label is made up (icmp-report.ts). TCP brings labels
 // of its own, which move with a connection.
 
-import { u32 } from '../core/bytes.ts';
-import { HalfSipHash } from '../core/half-siphash.ts';
+import { setU32, u32 } from '../core/bytes.ts';
 import type { Random } from '../core/random.ts';
-import type { Address } from '../wire/address.ts';
+import { SIPHASH_KEY_LEN, SipHash } from '../core/siphash.ts';
+import { ADDRESS_LEN, type Address } from '../wire/address.ts';
 import { IPV6_FIELD, IPV6_HEADER_LEN } from '../wire/ipv6.ts';
 
 const LABEL_MASK = 0xfffff;
 
-/** Words of the two addresses in an IPv6 header. */
-const ADDRESS_WORDS = 8;
+/** What is hashed: two addresses, and a number. */
+const NUMBER_AT = 2 * ADDRESS_LEN;
+const FLOW_LEN = NUMBER_AT + 4;
 
 export class FlowLabels {
-  readonly #hash: HalfSipHash;
+  readonly #hash: SipHash;
+  readonly #flow = new Uint8Array(FLOW_LEN);
   /** The last flow that was seen to enter a tunnel: the next packet is most often of the same. */
-  #innerLabel = -1;
-  readonly #innerAddresses = new Uint8Array(4 * ADDRESS_WORDS);
+  readonly #inner = new Uint8Array(FLOW_LEN);
+  /** Its label outside; 0: there was none yet. */
   #outer = 0;
 
   constructor(random: Random) {
-    this.#hash = HalfSipHash.keyed(random);
+    this.#hash = new SipHash(random.bytes(SIPHASH_KEY_LEN));
   }
 
   /** RFC 6437 3: of what has no ports to tell flows apart. The addresses are those that the upper layer named. */
   of(source: Address, destination: Address, protocol: number): number {
-    const hash = this.#hash.begin();
-    hash.word(source.w0).word(source.w1).word(source.w2).word(source.w3);
-    hash.word(destination.w0).word(destination.w1).word(destination.w2).word(destination.w3);
-    return labelOf(hash.word(protocol).end());
+    const flow = this.#flow;
+    source.write(flow, 0);
+    destination.write(flow, ADDRESS_LEN);
+    setU32(flow, NUMBER_AT, protocol);
+    return labelOf(this.#hash.hash(flow).low);
   }
 
   /** RFC 6438 3: of the outer header, from the addresses and the label of the inner packet, which begins at `at`. */
   ofTunnelled(bytes: Uint8Array, at: number): number {
-    const inner = u32(bytes, at) & LABEL_MASK;
-    if (inner === this.#innerLabel && startsWith(bytes, at + IPV6_FIELD.source, this.#innerAddresses))
-      return this.#outer;
-    const hash = this.#hash.begin();
-    for (let i = 0; i < ADDRESS_WORDS; i++) hash.word(u32(bytes, at + IPV6_FIELD.source + 4 * i));
-    this.#innerLabel = inner;
-    this.#innerAddresses.set(bytes.subarray(at + IPV6_FIELD.source, at + IPV6_HEADER_LEN));
-    this.#outer = labelOf(hash.word(inner).end());
+    const inner = this.#inner;
+    const label = u32(bytes, at) & LABEL_MASK;
+    const source = at + IPV6_FIELD.source;
+    if (this.#outer !== 0 && label === u32(inner, NUMBER_AT) && areAddresses(bytes, source, inner)) return this.#outer;
+    inner.set(bytes.subarray(source, at + IPV6_HEADER_LEN));
+    setU32(inner, NUMBER_AT, label);
+    this.#outer = labelOf(this.#hash.hash(inner).low);
     return this.#outer;
   }
 }
 
-function startsWith(bytes: Uint8Array, at: number, wanted: Uint8Array): boolean {
-  for (let i = 0; i < wanted.length; i++) if (bytes[at + i] !== wanted[i]) return false;
+/** Do both addresses of a packet, at `from`, begin this flow? */
+function areAddresses(bytes: Uint8Array, from: number, flow: Uint8Array): boolean {
+  for (let i = 0; i < NUMBER_AT; i++) if (bytes[from + i] !== flow[i]) return false;
   return true;
 }
 
 /** RFC 6437 3: 20 bits, and 0 means that there is none. */
-export const labelOf = (hash: number): number => hash & LABEL_MASK || 1;
+const labelOf = (hash: number): number => hash & LABEL_MASK || 1;

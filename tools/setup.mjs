@@ -248,7 +248,7 @@ function conformance(tests) {
   ]);
   let ran = false;
   for (const { title, status } of tests) {
-    const [id, role] = /^(CN|HA|MN)-\d[\d-]*/.exec(title) ?? [];
+    const [id, role] = /^(CN|HA|MN)[-_]\d[\d_-]*/.exec(title) ?? [];
     const cases = roles.get(role);
     if (cases === undefined) continue;
     cases.set(id, cases.get(id) !== false && status === 'passed');

@@ -6,9 +6,11 @@ import type { UpperLayer } from './port.ts';
 
 export class UpperLayers {
   readonly #layers: (UpperLayer | undefined)[] = new Array<UpperLayer | undefined>(256).fill(undefined);
+  #distinct: ReadonlySet<UpperLayer> = new Set();
 
   register(protocol: number, layer: UpperLayer): void {
     this.#layers[protocol] = layer;
+    this.#distinct = new Set(this.#layers.filter((each) => each !== undefined));
   }
 
   get(protocol: number): UpperLayer | undefined {
@@ -17,6 +19,6 @@ export class UpperLayers {
 
   /** Each layer is told once, also one that has registered several protocols. */
   pathChanged(now: Instant, local: Address | undefined, remote: Address | undefined): void {
-    for (const layer of new Set(this.#layers)) layer?.pathChanged?.(now, local, remote);
+    for (const layer of this.#distinct) layer.pathChanged?.(now, local, remote);
   }
 }

@@ -36,6 +36,7 @@ export function clientOfFlow(flow: FlowIdentification): Address | undefined {
 
 export class FlowBindings {
   readonly #bidOfClient = new Map<string, number>();
+  readonly #clientsOfBid = new Map<number, Set<string>>();
   readonly #limit: number;
 
   constructor(limit: number = MAX_FLOW_BINDINGS) {
@@ -52,14 +53,29 @@ export class FlowBindings {
   }
 
   bind(client: Address, bid: number): void {
-    this.#bidOfClient.delete(client.key);
-    const [oldest] = this.#bidOfClient.keys();
-    if (this.#bidOfClient.size >= this.#limit && oldest !== undefined) this.#bidOfClient.delete(oldest);
+    this.#remove(client.key);
+    if (this.#bidOfClient.size >= this.#limit) {
+      const [oldest] = this.#bidOfClient.keys();
+      if (oldest !== undefined) this.#remove(oldest);
+    }
     this.#bidOfClient.set(client.key, bid);
+    const clients = this.#clientsOfBid.get(bid);
+    if (clients === undefined) this.#clientsOfBid.set(bid, new Set([client.key]));
+    else clients.add(client.key);
   }
 
   /** The member's binding has ended, and its flows with it. */
   removeAllOf(bid: number): void {
-    for (const [client, owner] of this.#bidOfClient) if (owner === bid) this.#bidOfClient.delete(client);
+    for (const client of this.#clientsOfBid.get(bid) ?? []) this.#bidOfClient.delete(client);
+    this.#clientsOfBid.delete(bid);
+  }
+
+  #remove(client: string): void {
+    const bid = this.#bidOfClient.get(client);
+    if (bid === undefined) return;
+    this.#bidOfClient.delete(client);
+    const clients = this.#clientsOfBid.get(bid);
+    clients?.delete(client);
+    if (clients?.size === 0) this.#clientsOfBid.delete(bid);
   }
 }

@@ -11,11 +11,11 @@ import { BINDING_STATUS, type BindingAcknowledgement, type BindingUpdate } from 
 import type { MobilityOption } from '../wire/mobility-option.ts';
 import type { MobilityEnvironment } from './api.ts';
 import { signAuthentication, unsignedAuthentication } from './authentication.ts';
-import { type UpdateInHand, updateInHand } from './binding-update-check.ts';
+import type { UpdateInHand } from './binding-update-check.ts';
 import { LIFETIME_UNIT, MAX_DELETE_BCE_TIMEOUT, MAX_LIFETIME_UNITS } from './constants.ts';
 import { clientOfFlow } from './flow-binding.ts';
 import { HomeAddressBindings, type HomeMember, type MemberAssociation } from './home-bindings.ts';
-import { checkHomeUpdate } from './home-update-check.ts';
+import { checkHomeUpdate, type HomeSecurity, homeUpdateInHand } from './home-update-check.ts';
 import type { MobilityDispatch, ReceivedMobility } from './mobility-dispatch.ts';
 import { findOption } from './mobility-options.ts';
 import { sendMobility } from './mobility-output.ts';
@@ -33,6 +33,8 @@ export interface HomeAgentConfig {
   readonly homePrefixes: readonly Prefix[];
   readonly associations: readonly MemberAssociation[];
   readonly maxLifetime?: Duration;
+  /** Default 'rfc4285'. 'none' is unsafe wherever others can send to us: any of them can divert any home address. */
+  readonly security?: HomeSecurity;
   /** Told of each registration made, changed (careOf) or ended (undefined). */
   readonly bindingChanged?: (now: Instant, home: Address, bid: number | undefined, careOf: Address | undefined) => void;
 }
@@ -42,6 +44,7 @@ export class HomeAgent {
   readonly #environment: MobilityEnvironment;
   readonly #dispatch: MobilityDispatch;
   readonly #config: HomeAgentConfig;
+  readonly #security: HomeSecurity;
   readonly #maxLifetimeUnits: number;
   readonly #homes = new Map<string, HomeAddressBindings>();
   readonly #memberOfSpi = new Map<number, HomeMember>();
@@ -51,8 +54,10 @@ export class HomeAgent {
     this.#environment = environment;
     this.#dispatch = dispatch;
     this.#config = config;
+    this.#security = config.security ?? 'rfc4285';
     const units = Math.floor((config.maxLifetime ?? DEFAULT_MAX_LIFETIME) / LIFETIME_UNIT);
-    this.#maxLifetimeUnits = Math.min(units, MAX_LIFETIME_UNITS);
+    // Not 0, which would end what it is asked to grant.
+    this.#maxLifetimeUnits = Math.min(Math.max(units, 1), MAX_LIFETIME_UNITS);
     for (const association of config.associations) this.addMember(association);
     // Ahead of a correspondent on the same host, which would answer a home registration with status 131.
     dispatch.onMessage('binding-update', (now, received) => this.#bindingUpdate(now, received), 'first');
@@ -77,17 +82,20 @@ export class HomeAgent {
       endedSequence: undefined,
       lastTimestamp: undefined,
     };
-    this.#memberOfSpi.set(association.spi, member);
     bindings.add(member);
+    this.#memberOfSpi.set(association.spi, member);
   }
 
   removeMember(now: Instant, spi: number): void {
     const member = this.#memberOfSpi.get(spi);
     if (member === undefined) return;
     this.#end(now, member);
-    member.timer.cancel();
+    member.timer.remove();
     this.#memberOfSpi.delete(spi);
-    this.#homes.get(member.association.home.key)?.remove(member);
+    const { key } = member.association.home;
+    const bindings = this.#homes.get(key);
+    bindings?.remove(member);
+    if (bindings?.size === 0) this.#homes.delete(key);
   }
 
   /** Sends all of this client's packets to one member (as that member itself can ask for, RFC 6089). */
@@ -102,12 +110,14 @@ export class HomeAgent {
 
   #bindingUpdate(now: Instant, received: ReceivedMobility): 'handled' | 'pass' {
     if (received.message.kind !== 'binding-update') return 'pass';
-    const hand = updateInHand(received, received.message);
+    const hand = homeUpdateInHand(received, received.message);
     if (!hand.update.home) return this.#changeOfType(now, hand);
     const verdict = checkHomeUpdate(
       {
+        security: this.#security,
         prefixes: this.#config.homePrefixes,
         memberOfSpi: (spi) => this.#memberOfSpi.get(spi),
+        memberOfHome: (home, bid) => this.#homes.get(home.key)?.memberOf(bid),
         clock: this.#environment.ntpTime?.(now),
       },
       hand,
@@ -125,8 +135,8 @@ export class HomeAgent {
 
   /** RFC 6275 9.5.1: a home registration does not become a correspondent's binding. */
   #changeOfType(now: Instant, hand: UpdateInHand): 'handled' | 'pass' {
-    const registered = this.#homes.get(hand.home.key)?.members.some((member) => member.binding !== undefined);
-    if (registered !== true || !hand.received.packet.destination.equals(this.address)) return 'pass';
+    const registered = this.#homes.get(hand.home.key)?.isBound === true;
+    if (!registered || !hand.received.packet.destination.equals(this.address)) return 'pass';
     const { sequence } = hand.update;
     this.#acknowledge(now, hand, undefined, { status: BINDING_STATUS.registrationTypeChange, sequence, lifetime: 0 });
     return 'handled';
@@ -153,16 +163,16 @@ export class HomeAgent {
     const before = member.binding?.careOf;
     const priority = findOption(update.options, 'binding-identifier')?.priority ?? 0;
     member.endedSequence = undefined;
-    member.binding = {
+    const expiresAt = after(now, lifetime);
+    this.#homes.get(home.key)?.bind(member, {
       careOf,
       sequence: update.sequence,
-      expiresAt: after(now, lifetime),
+      expiresAt,
       priority: priority === 0 ? NO_PRIORITY : priority, // RFC 6089 4.1: 0 is reserved
       byRoutingHeader: { careOfDestination: careOf },
       byTunnel: { tunnel: { source: this.address, destination: careOf } },
-    };
-    member.timer.set(member.binding.expiresAt);
-    this.#homes.get(home.key)?.changed();
+    });
+    member.timer.set(expiresAt);
     if (before === undefined || !before.equals(careOf)) this.#tell(now, member, careOf);
   }
 
@@ -193,7 +203,7 @@ export class HomeAgent {
     const { home, careOf, received } = hand;
     const { wireSource } = received.packet;
     const options = [...this.#answerOptions(now, hand.update, answer.status), ...flows];
-    const association = member?.association;
+    const association = this.#security === 'none' ? undefined : member?.association;
     if (association !== undefined) options.push(unsignedAuthentication(association.spi));
     const message = { kind: 'binding-acknowledgement', keyManagement: false, ...answer, options } as const;
     sendMobility(this.#environment, now, {
@@ -226,20 +236,19 @@ export class HomeAgent {
   }
 
   #end(now: Instant, member: HomeMember): void {
-    const { binding, association } = member;
-    if (binding === undefined) return;
-    member.binding = undefined;
-    const bindings = this.#homes.get(association.home.key);
-    if (association.bid !== undefined) bindings?.flows.removeAllOf(association.bid);
-    bindings?.changed();
+    if (member.binding === undefined) return;
+    this.#homes.get(member.association.home.key)?.unbind(member);
     this.#tell(now, member, undefined);
   }
 
   #tell(now: Instant, { association }: HomeMember, careOf: Address | undefined): void {
     const { home, bid } = association;
-    const detail = { home: home.toString(), bid: bid ?? 0, careOf: careOf?.toString() ?? 'none' };
-    this.#environment.trace?.(now, { layer: 'mobility', event: 'home-binding', detail });
-    this.#environment.ipv6.notifyPathChange(now, this.address, home);
+    const { trace, ipv6 } = this.#environment;
+    if (trace !== undefined) {
+      const detail = { home: home.toString(), bid: bid ?? 0, careOf: careOf?.toString() ?? 'none' };
+      trace(now, { layer: 'mobility', event: 'home-binding', detail });
+    }
+    ipv6.notifyPathChange(now, this.address, home);
     this.#config.bindingChanged?.(now, home, bid, careOf);
   }
 

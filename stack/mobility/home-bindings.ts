@@ -8,6 +8,10 @@ import type { Detour } from '../ipv6/hooks.ts';
 import type { Address } from '../wire/address.ts';
 import type { SecurityAssociation } from './authentication.ts';
 import { FlowBindings } from './flow-binding.ts';
+import { MemberRanking } from './member-ranking.ts';
+
+/** Stands for no Binding Identifier: RFC 5648 4.1 reserves it. */
+export const NO_BID = 0;
 
 /** What a home agent knows of a mobile node, or of one member of a group, before it registers. */
 export interface MemberAssociation extends SecurityAssociation {
@@ -38,52 +42,80 @@ export interface HomeMember {
   lastTimestamp: bigint | undefined;
 }
 
-/** A home address and all who share it. */
+/** A home address and all who share it. Nothing here takes longer the more there are, but for a logarithm. */
 export class HomeAddressBindings {
   readonly home: Address;
   readonly flows = new FlowBindings();
-  readonly #members: HomeMember[] = [];
-  #default: HomeMember | undefined;
+  readonly #memberOfBid = new Map<number, HomeMember>();
+  readonly #bound = new Set<HomeMember>();
+  readonly #ranking = new MemberRanking();
+  /** How many members are bound to each care-of address. */
+  readonly #careOfAddresses = new Map<string, number>();
 
   constructor(home: Address) {
     this.home = home;
   }
 
-  get members(): readonly HomeMember[] {
-    return this.#members;
+  /** Members that may register. */
+  get size(): number {
+    return this.#memberOfBid.size;
   }
 
+  get isBound(): boolean {
+    return this.#bound.size > 0;
+  }
+
+  /** The member with this Binding Identifier; undefined as one: the node whose own the home address is. */
+  memberOf(bid: number | undefined): HomeMember | undefined {
+    return this.#memberOfBid.get(bid ?? NO_BID);
+  }
+
+  /** Throws an Error where the Binding Identifier is taken. */
   add(member: HomeMember): void {
-    this.#members.push(member);
+    const { bid } = member.association;
+    if (this.memberOf(bid) !== undefined)
+      throw new Error(`${this.home} has two members of identifier ${bid ?? 'none'}`);
+    this.#memberOfBid.set(bid ?? NO_BID, member);
   }
 
+  /** One that is not bound. */
   remove(member: HomeMember): void {
-    this.#members.splice(this.#members.indexOf(member), 1);
-    this.changed();
+    this.#memberOfBid.delete(member.association.bid ?? NO_BID);
   }
 
-  /** To be called when a binding was made, changed or ended. */
-  changed(): void {
-    this.#default = undefined;
-    for (const member of this.#members) {
-      if (member.binding !== undefined && isPreferred(member, this.#default)) this.#default = member;
-    }
+  bind(member: HomeMember, binding: HomeBinding): void {
+    const before = member.binding;
+    member.binding = binding;
+    this.#bound.add(member);
+    if (before?.priority !== binding.priority) this.#ranking.enter(member, this.#bound);
+    this.#count(binding.careOf, 1);
+    if (before !== undefined) this.#count(before.careOf, -1);
+  }
+
+  /** The member's binding has ended, and its flows with it. */
+  unbind(member: HomeMember): void {
+    const { binding, association } = member;
+    if (binding === undefined) return;
+    member.binding = undefined;
+    this.#bound.delete(member);
+    this.#count(binding.careOf, -1);
+    if (association.bid !== undefined) this.flows.removeAllOf(association.bid);
   }
 
   /** The binding that packets from `client` take: its flow's, else the one with the best priority. */
   select(client: Address): HomeBinding | undefined {
     const bid = this.flows.find(client);
-    const bound = bid === undefined ? undefined : this.#members.find((member) => member.association.bid === bid);
-    return bound?.binding ?? this.#default?.binding;
+    const ofFlow = bid === undefined ? undefined : this.memberOf(bid)?.binding;
+    return ofFlow ?? this.#ranking.best()?.binding;
   }
 
   isCareOfAddress(careOf: Address): boolean {
-    return this.#members.some((member) => member.binding?.careOf.equals(careOf) === true);
+    return this.#careOfAddresses.has(careOf.key);
   }
-}
 
-function isPreferred(member: HomeMember, than: HomeMember | undefined): boolean {
-  if (than?.binding === undefined) return true;
-  const difference = (member.binding?.priority ?? 0) - than.binding.priority;
-  return difference < 0 || (difference === 0 && (member.association.bid ?? 0) < (than.association.bid ?? 0));
+  #count(careOf: Address, change: 1 | -1): void {
+    const count = (this.#careOfAddresses.get(careOf.key) ?? 0) + change;
+    if (count === 0) this.#careOfAddresses.delete(careOf.key);
+    else this.#careOfAddresses.set(careOf.key, count);
+  }
 }

@@ -44,6 +44,8 @@ export const BINDING_STATUS = {
   bindingIdentifierMalformed: 164,
   bindingWithoutIdentifierExists: 165,
   bindingIdentifierProhibited: 166,
+  bulkRegistrationProhibited: 168,
+  homeAndForeignProhibited: 169,
   invalidCareOf: 174,
 } as const;
 

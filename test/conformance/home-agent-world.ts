@@ -47,20 +47,28 @@ export interface Acknowledged {
   readonly lifetime: number;
 }
 
+export interface WorldOptions {
+  readonly security?: 'rfc4285' | 'none';
+  /** The node that may register is this member of a group. */
+  readonly bid?: number;
+}
+
 export class HomeAgentWorld {
   readonly timers = new TimerQueue();
   readonly device = new TestDevice();
   now: Instant = EPOCH;
   #messages = 0n;
 
-  constructor(seed: number) {
+  constructor(seed: number, options: WorldOptions = {}) {
     const random = new SeededRandom(seed);
     const { timers } = this;
     const secret = random.bytes(32);
     const host = new Host({ timers, random, secret, forwarding: true, ntpTime: (now) => ntp(now) });
     host.attach(this.device, { addresses: [AGENT] });
     const homePrefixes = [prefix('2001:db8:100::/64')];
-    host.beHomeAgent({ address: AGENT, homePrefixes, associations: [{ home: HOME, spi: SPI, key: KEY }] });
+    const { bid, ...others } = options;
+    const associations = [{ home: HOME, spi: SPI, key: KEY, ...(bid !== undefined && { bid }) }];
+    host.beHomeAgent({ address: AGENT, homePrefixes, associations, ...others });
   }
 
   /** One packet in; what goes out because of it, at once. */

@@ -13,14 +13,13 @@ import type {
   HookVerdict,
   OutputHook,
   RoutingHeader2Hook,
+  TunnelError,
   TunnelErrorHook,
 } from './hooks.ts';
 import type { ReceivedPacket } from './port.ts';
 
 /** 'none': there is no hook of this kind at all. */
 export type Judgement = HookVerdict | 'none';
-
-type TunnelError = Parameters<TunnelErrorHook['tunnelError']>[1];
 
 export class HookList {
   readonly #output: OutputHook[] = [];

@@ -73,13 +73,20 @@ export interface ForwardedPacket {
   readonly bytes: Uint8Array;
 }
 
-/** Told of an ICMPv6 error that came for a packet sent with a detour (or from inside a tunnel of ours). */
+/** An ICMPv6 error about a packet that went by a detour or through a tunnel of ours. */
+export interface TunnelError {
+  readonly type: number;
+  readonly code: number;
+  readonly parameter: number;
+  /** The offending packet as we had put it on the wire. */
+  readonly quoted: Uint8Array;
+  /** The quote is of what we sent, as only who is on its path can tell (RFC 5927 4, RFC 6437). */
+  readonly credible: boolean;
+}
+
 export interface TunnelErrorHook {
-  /** Quoted: the offending packet as we had put it on the wire. 'taken': relayed (RFC 2473 8). */
-  tunnelError(
-    now: Instant,
-    error: { readonly type: number; readonly code: number; readonly parameter: number; readonly quoted: Uint8Array },
-  ): 'pass' | 'taken';
+  /** 'taken': relayed (RFC 2473 8). */
+  tunnelError(now: Instant, error: TunnelError): 'pass' | 'taken';
 }
 
 export interface Hooks {

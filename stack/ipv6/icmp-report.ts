@@ -112,7 +112,8 @@ export class IcmpReports {
   #report(now: Instant, kind: IcmpErrorReport['kind'], error: Icmpv6Error, quoted: Quoted, nesting: number): void {
     const { chain, local, remote } = quoted;
     const tunnelled = chain.protocol === PROTOCOL.ipv6;
-    if ((tunnelled || chain.home !== undefined || chain.routed !== undefined) && this.#hookTakes(now, error)) return;
+    if ((tunnelled || chain.home !== undefined || chain.routed !== undefined) && this.#hookTakes(now, error, quoted))
+      return;
     if (!chain.complete || chain.fragmentOffset > 0) return;
     if (tunnelled && this.#context.isLocal(quoted.header.source)) {
       this.#relay(now, error, quoted, nesting);
@@ -128,8 +129,10 @@ export class IcmpReports {
       ?.icmpError?.(now, { kind, code, parameter, local, remote, protocol, quoted: rest });
   }
 
-  #hookTakes(now: Instant, { type, code, parameter, quoted }: Icmpv6Error): boolean {
-    return this.#context.hooks.tunnelError(now, { type, code, parameter, quoted });
+  #hookTakes(now: Instant, error: Icmpv6Error, packet: Quoted): boolean {
+    const { type, code, parameter, quoted } = error;
+    const credible = this.#isCredible(error, packet);
+    return this.#context.hooks.tunnelError(now, { type, code, parameter, quoted, credible });
   }
 
   /** RFC 2473 8: to the inner source, in its own terms; if that is ourselves, as an error about the inner packet. */

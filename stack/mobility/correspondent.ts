@@ -52,7 +52,7 @@ export class Correspondent {
       routingHeader2: { routingHeader2: () => 'unknown' },
       tunnelError: {
         tunnelError: (now, error) => {
-          if (error.type === ICMPV6.unreachable) this.#unreachable(now, error.quoted);
+          if (error.type === ICMPV6.unreachable && error.credible) this.#unreachable(now, error.quoted);
           return 'pass';
         },
       },
@@ -183,7 +183,7 @@ export class Correspondent {
     sendMobility(this.#environment, now, { source: binding.local, destination: binding.home, message });
   }
 
-  /** RFC 6275 9.3.4: errors from the way to the care-of address, when they do not stop, end the binding. */
+  /** RFC 6275 9.3.4: errors from the way to the care-of address, when they do not stop, end the binding. Forged ones do not. */
   #unreachable(now: Instant, quoted: Uint8Array): void {
     const header = parseIpv6Header(quoted);
     if (!header.ok || header.value.nextHeader !== PROTOCOL.routing) return;

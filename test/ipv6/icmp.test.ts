@@ -206,7 +206,7 @@ describe('errors that come in', () => {
     ipv6.addHooks({
       tunnelError: {
         tunnelError(_now, error) {
-          seen.push([error.type, error.code, error.parameter]);
+          seen.push([error.type, error.code, error.parameter, error.credible]);
           return 'taken';
         },
       },
@@ -214,7 +214,7 @@ describe('errors that come in', () => {
     const quoted = packet({ source: HOST, destination: PEER, extensions: [homeAddressOption(HOME)] });
     arrive(START, icmpError(quoted, 4, 2, 46));
     arrive(START, icmpError(ours(made), 1, 0));
-    expect(seen).toEqual([[4, 2, 46]]);
+    expect(seen).toEqual([[4, 2, 46, false]]);
     expect(upper.errors.length).toBe(1);
   });
 });

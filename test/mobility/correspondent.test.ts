@@ -3,7 +3,16 @@ import { concatBytes, setU8, setU16 } from '../../stack/core/bytes.ts';
 import { seconds } from '../../stack/core/time.ts';
 import { address } from '../../stack/wire/address.ts';
 import { ICMPV6 } from '../../stack/wire/icmpv6.ts';
-import { bound, CARE_OF, ELSEWHERE, HOME, SELF, tested, world } from './correspondent-world.ts';
+import {
+  bound,
+  CARE_OF,
+  type CorrespondentWorld,
+  ELSEWHERE,
+  HOME,
+  SELF,
+  tested,
+  world,
+} from './correspondent-world.ts';
 import { echoRequest, icmpPacket, mobilityBytes, mobilityPacket, type Seen } from './packets.ts';
 import { COOKIE, ScriptedNode, type UpdateParts } from './scripted-node.ts';
 import { theMessage } from './support.ts';
@@ -301,17 +310,25 @@ describe('the end of a binding', () => {
     expect(bound().host.pass(seconds(420))).toEqual([]);
   });
 
+  const unreachable = ({ host, node }: CorrespondentWorld, forge: (quoted: Uint8Array) => void = () => {}) => {
+    const quoted = echoReply(node.echo()).bytes.slice();
+    forge(quoted);
+    const way = { source: ELSEWHERE, destination: SELF };
+    host.give(icmpPacket(way, { kind: 'error', type: ICMPV6.unreachable, code: 0, parameter: 0, quoted }));
+  };
+
   test('RFC 6275 9.3.4: one ICMPv6 error does not end a binding, persistent ones do', () => {
-    const { host, node, correspondent } = bound();
-    const unreachable = () => {
-      const quoted = echoReply(node.echo()).bytes;
-      const way = { source: ELSEWHERE, destination: SELF };
-      host.give(icmpPacket(way, { kind: 'error', type: ICMPV6.unreachable, code: 0, parameter: 0, quoted }));
-    };
-    unreachable();
-    expect(correspondent.bindingCount).toBe(1);
-    for (let i = 0; i < 4; i++) unreachable();
-    expect(correspondent.bindingCount).toBe(0);
+    const w = bound();
+    unreachable(w);
+    expect(w.correspondent.bindingCount).toBe(1);
+    for (let i = 0; i < 4; i++) unreachable(w);
+    expect(w.correspondent.bindingCount).toBe(0);
+  });
+
+  test('RFC 6275 9.3.4, RFC 5927 4: errors that quote a flow label we never sent do not end it', () => {
+    const w = bound();
+    for (let i = 0; i < 20; i++) unreachable(w, (quoted) => setU8(quoted, 3, (quoted[3] ?? 0) ^ 1));
+    expect(w.correspondent.bindingCount).toBe(1);
   });
 });
 

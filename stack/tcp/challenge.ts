@@ -2,27 +2,20 @@
 // ACKs for segments outside the window that carry no text (two ends that disagree would answer each other for
 // ever). Counted per connection: a shared count lets one peer probe another's connection (CVE-2016-5696).
 
-import type { Duration, Instant } from '../core/time.ts';
+import type { Instant } from '../core/time.ts';
 import { CHALLENGE_ACKS, CHALLENGE_PERIOD } from './limits.ts';
 
 export class ChallengeBudget {
-  readonly #limit: number;
-  readonly #period: Duration;
   #periodFrom: Instant | undefined;
   #spent = 0;
 
-  constructor(limit = CHALLENGE_ACKS, period = CHALLENGE_PERIOD) {
-    this.#limit = limit;
-    this.#period = period;
-  }
-
   /** True when one more may be sent. */
   take(now: Instant): boolean {
-    if (this.#periodFrom === undefined || now - this.#periodFrom >= this.#period) {
+    if (this.#periodFrom === undefined || now - this.#periodFrom >= CHALLENGE_PERIOD) {
       this.#periodFrom = now;
       this.#spent = 0;
     }
     this.#spent += 1;
-    return this.#spent <= this.#limit;
+    return this.#spent <= CHALLENGE_ACKS;
   }
 }

@@ -109,9 +109,6 @@ export const MAX_BACKLOG = 4096;
 export const COOKIE_PERIOD: Duration = seconds(32);
 /** They are looked at for so long after the last one was given. */
 export const COOKIE_LIFETIME: Duration = seconds(64);
-/** RSTs in answer to ACKs with a bad one: a flood of these must not make us a mirror. */
-export const COOKIE_REFUSALS = 100;
-export const COOKIE_REFUSAL_PERIOD: Duration = seconds(1);
 /** In a flood a SYN,ACK is sent again only so often: the peer that is there has answered, or its SYN comes again. */
 export const MAX_SYN_ACK_RETRANSMITS_FLOODED = 1;
 /** TCP Fast Open (RFC 7413). A cookie is good for one to two periods: a day's clients keep theirs. */

@@ -10,11 +10,10 @@ import { type Seq, seqAdd } from '../wire/seq.ts';
 import { emitTcpHeader, TCP_CHECKSUM, TCP_FLAG, type TcpHeader, tcpHeaderLength } from '../wire/tcp.ts';
 import type { TcpOptions as WireOptions } from '../wire/tcp-option.ts';
 import type { Endpoint, ExpandedTcpOptions } from './api.ts';
-import { ChallengeBudget } from './challenge.ts';
 import { asksForEcn } from './ecn.ts';
 import type { FastOpenCookies } from './fast-open-cookies.ts';
 import { acceptSyn, openFromCookie, type TextOfSyn, tellOpen } from './handshake.ts';
-import { COOKIE_LIFETIME, COOKIE_REFUSAL_PERIOD, COOKIE_REFUSALS, MAX_CONNECTIONS } from './limits.ts';
+import { COOKIE_LIFETIME, MAX_CONNECTIONS } from './limits.ts';
 import type { TcpListener } from './listener.ts';
 import { mssToAdvertise, timestampTick, windowShiftFor } from './options.ts';
 import { segmentArrives } from './segment-arrives.ts';
@@ -42,8 +41,6 @@ export interface PassiveOpenLayer extends TcbLayer {
 
 export class PassiveOpens {
   readonly #layer: PassiveOpenLayer;
-  /** RSTs in answer to ACKs without a good cookie. */
-  readonly #refusals = new ChallengeBudget(COOKIE_REFUSALS, COOKIE_REFUSAL_PERIOD);
 
   constructor(layer: PassiveOpenLayer) {
     this.#layer = layer;
@@ -92,7 +89,11 @@ export class PassiveOpens {
     return 'take';
   }
 
-  /** RFC 9293 3.10.7.2, second: an ACK is reset, unless it brings back a cookie. 'taken': there is no more to do. */
+  /**
+   * RFC 9293 3.10.7.2, second: an ACK is reset, unless it brings back a cookie. 'taken': there is no more to do. These
+   * RSTs are not rationed: no more of them leave than ACKs come, as from a port where nobody listens, and a count that all
+   * share would tell an attacker whose ACKs were refused and who has a connection (CVE-2016-5696).
+   */
   ackArrives(now: Instant, listener: TcpListener, header: TcpHeader, packet: ReceivedPacket): 'taken' | 'reset' {
     const isAck = (header.flags & (TCP_FLAG.syn | TCP_FLAG.ack | TCP_FLAG.rst)) === TCP_FLAG.ack;
     if (!isAck || !listener.isFlooded(now)) return 'reset';
@@ -100,7 +101,7 @@ export class PassiveOpens {
     const mss = cookies.check(now, packet, header);
     if (mss === undefined) {
       counters.bump('syn-cookie-refused');
-      return !isFurtherOn(header, packet) && this.#refusals.take(now) ? 'reset' : 'taken';
+      return isFurtherOn(header, packet) ? 'taken' : 'reset';
     }
     if (this.#hasRoom(listener)) this.#open(now, listener, header, packet, mss);
     return 'taken';

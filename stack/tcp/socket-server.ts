@@ -96,7 +96,7 @@ export class Server extends EventEmitter {
     this.#context = new AsyncResource('HomeportServer');
     this.#looking = undefined;
     const { host } = wanted;
-    if (host === undefined || host === '' || host === '::') this.#listenAt(undefined, port, wanted);
+    if (!host) this.#listenAt(undefined, port, wanted);
     else this.#findAddress({ host, port, syscall: 'listen' }, wanted);
     return this;
   }
@@ -244,7 +244,8 @@ export class Server extends EventEmitter {
     });
   }
 
-  #listenAt(address: Address | undefined, port: number, wanted: ServerListenOptions): void {
+  #listenAt(found: Address | undefined, port: number, wanted: ServerListenOptions): void {
+    const address = found?.isUnspecified ? undefined : found;
     const { backlog, fastOpen = false, tcp } = wanted;
     const listener = this.#home.tcp.listen(
       { ...tcp, port, fastOpen, ...(backlog ? { backlog } : {}), ...(address && { address }) },

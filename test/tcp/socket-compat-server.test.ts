@@ -41,6 +41,16 @@ onEachNetwork((network) => {
     for (const server of [one, two, three, four]) server.close();
   });
 
+  test.each(['::', '::0', '0:0:0:0:0:0:0:0'])('listen on %s: any address', async (host) => {
+    const server = network().createServer();
+    server.listen({ port: 0, host });
+    await once(server, 'listening');
+    expect(server.address()).toMatchObject({ address: '::', family: 'IPv6' });
+    const client = network().connect({ port: portOf(server) });
+    await once(client, 'connect');
+    server.close();
+  });
+
   test("close: 'close' at once without connections; a second close tells ERR_SERVER_NOT_RUNNING", async () => {
     const { server } = await serving(network());
     expect(await new Promise((resolve) => server.close(resolve))).toBe(undefined);

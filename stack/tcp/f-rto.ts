@@ -19,8 +19,8 @@ export function judgeByNewData(tcb: Tcb, advanced: boolean): boolean {
   if (recovery.phase !== 'loss') {
     recovery.fRto = 'off'; // all that was out is acknowledged
   } else if (recovery.fRto === 'first-ack') {
-    // Step 2: nothing new, or no room for it: the conventional way.
-    recovery.fRto = advanced && maySendNew(tcb) ? 'second-ack' : 'off';
+    // Step 2: nothing new, or no room for it: the conventional way. With SACK what comes before fills the scoreboard, no more.
+    if (advanced || !tcb.sackPermitted) recovery.fRto = advanced && maySendNew(tcb) ? 'second-ack' : 'off';
   } else {
     const delivered = flight.delivered - recovery.ackStart.delivered;
     const revived = flight.revived - recovery.ackStart.revived;

@@ -50,6 +50,24 @@ script(
 );
 
 script(
+  'RFC 5682 3.1, step 2: with SACK duplicates before the answer to the retransmission are only noted',
+  `
+  established <mss 1000, sackok> rtt 100ms with congestion newreno
+  write 12000
+  -> ACK 0:10000/1000
+  +200ms -> ACK 10000:11000               # RFC 8985 7.3
+  +300ms -> ACK 0:1000
+  +10ms <- ACK ack 0 <sack 5000:6000>
+  +10ms <- ACK ack 6000                   # step 2b: what was never sent
+  -> PSH,ACK 11000:12000
+  +10ms <- ACK ack 7000                   # step 3b
+  expect cwnd 10000
+  +10ms <- ACK ack 12000
+  expect retransmits 1
+  `,
+);
+
+script(
   'RFC 5682 2.1, step 2a: the first ACK covers all that was out: nothing to find out',
   `
   established <mss 1000> rtt 100ms with congestion newreno

@@ -13,6 +13,17 @@ export function checkSnapshot(snapshot: ConnectionSnapshot, reader: FieldReader)
   checkSend(snapshot, reader);
   checkReceive(snapshot, reader);
   checkState(snapshot, reader);
+  checkNegotiated(snapshot, reader);
+}
+
+/** What follows from what the SYNs did not agree on; and the segment from which SND.WND was taken has been received. */
+function checkNegotiated({ state, negotiated, send, receive }: ConnectionSnapshot, reader: FieldReader): void {
+  const { sackPermitted, windowScaling, sendShift, receiveShift } = negotiated;
+  reader.check(sackPermitted || send.sacked.length === 0, 'SACKed ranges without SACK');
+  const unscaled = sendShift === 0 && (receiveShift === 0 || state === 'SYN-SENT');
+  reader.check(windowScaling || unscaled, 'windows scaled without the option');
+  reader.check(send.wl1 <= Math.max(receive.nxt, receive.edge), 'send.wl1 is beyond the window');
+  reader.check(send.wl2 <= send.nxt, 'send.wl2 is beyond send.nxt');
 }
 
 function checkSend(snapshot: ConnectionSnapshot, reader: FieldReader): void {

@@ -114,6 +114,10 @@ describe('each contradiction is refused', () => {
       { ...s, sendBuffer: [{ offset: s.send.end, bytes: new Uint8Array(1) }] },
       /outside the send/,
     ],
+    ['SACK that was not agreed on', { ...s, negotiated: { ...s.negotiated, sackPermitted: false } }, /without SACK/],
+    ['a scale not agreed on', { ...s, negotiated: { ...s.negotiated, windowScaling: false } }, /without the option/],
+    ['a window from the future', { ...s, send: { ...s.send, wl1: s.receive.edge + 1 } }, /wl1 is beyond/],
+    ['a window for what was not sent', { ...s, send: { ...s.send, wl2: s.send.nxt + 1 } }, /wl2 is beyond/],
     ['a state without its FIN', { ...s, state: 'LAST-ACK' }, /FIN/],
     [
       'a SYN that was not sent',

@@ -42,7 +42,8 @@ export interface HomeRegistrationConfig {
   readonly homeAddress: Address;
   readonly careOf: Address;
   readonly homeAgent: Address;
-  readonly association: SecurityAssociation;
+  /** Absent: the home agent asks for no RFC 4285. Unsafe, unless the way to it is secured otherwise. */
+  readonly association?: SecurityAssociation;
   /** Which member of the group this is (RFC 5648); absent where the home address is one node's own. */
   readonly bid?: number;
   /** RFC 4283: the node's name, a network access identifier. */
@@ -137,10 +138,7 @@ export class HomeRegistration {
 
   /** RFC 6275 11.7.3. Not authenticated by the home agent: as if it had not come. */
   acknowledge(now: Instant, received: ReceivedMobility, ack: BindingAcknowledgement): void {
-    const { homeAddress, careOf, association } = this.#config;
-    const option = homeAgentAuthentication(ack.options);
-    if (option === undefined || !verifyAuthentication(association, careOf, homeAddress, option, received.header))
-      return;
+    if (!this.#isAuthentic(received, ack)) return;
     const outstanding = this.#outstanding;
     if (outstanding === undefined) return;
     if (ack.status === BINDING_STATUS.sequenceOutOfWindow) {
@@ -152,6 +150,13 @@ export class HomeRegistration {
     if (ack.status === BINDING_STATUS.replayMismatch) this.#adoptClock(now, ack);
     else if (ack.status < FIRST_REJECTION) this.#accepted(now, outstanding, ack);
     else this.#rejected(now, ack);
+  }
+
+  #isAuthentic({ header }: ReceivedMobility, ack: BindingAcknowledgement): boolean {
+    const { homeAddress, careOf, association } = this.#config;
+    if (association === undefined) return true;
+    const option = homeAgentAuthentication(ack.options);
+    return option !== undefined && verifyAuthentication(association, careOf, homeAddress, option, header);
   }
 
   #begin(now: Instant): void {
@@ -200,11 +205,13 @@ export class HomeRegistration {
       destination: homeAgent,
       message,
       via: { careOfSource: careOf },
-      sign: (header) => signAuthentication(association, careOf, homeAddress, message, header),
+      ...(association !== undefined && {
+        sign: (header) => signAuthentication(association, careOf, homeAddress, message, header),
+      }),
     });
   }
 
-  /** RFC 6275 11.7.1; the authentication option is the last (RFC 4285 5.1). */
+  /** RFC 6275 11.7.1; those of RFC 4285 are the last, the authentication option behind all (5.1). */
   #optionsWith(now: Instant, flows: readonly Flow[]): MobilityOption[] {
     const { careOf, association, bid, identifier } = this.#config;
     const options: MobilityOption[] = [{ kind: 'alternate-care-of', address: careOf }];
@@ -216,6 +223,7 @@ export class HomeRegistration {
       const name = new TextEncoder().encode(identifier);
       options.push({ kind: 'mn-identifier', subtype: NETWORK_ACCESS_IDENTIFIER, identifier: name });
     }
+    if (association === undefined) return options;
     const timestamp = this.#timestamp(now);
     if (timestamp !== undefined) options.push({ kind: 'replay-protection', timestamp });
     options.push(unsignedAuthentication(association.spi));

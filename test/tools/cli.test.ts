@@ -126,6 +126,11 @@ test.each([
     "option '--bid <number>' argument '0' is invalid. a whole number from 1 to 65535 is needed.",
   ],
   [
+    'a security that there is not',
+    server('--security', 'ipsec'),
+    "option '--security <kind>' argument 'ipsec' is invalid. Allowed choices are rfc4285, none.",
+  ],
+  [
     'a reserved SPI',
     server('--spi', '255'),
     "option '--spi <number>' argument '255' is invalid. a whole number from 256 to 4294967295 is needed.",
@@ -296,7 +301,8 @@ describe('who a server node is', () => {
 
   test('its place in the group file says it all', () => {
     expect(identityOf({ name: 'b' }, group)).toMatchObject({
-      ...{ name: 'b', careOf: address('2001:db8:b::1'), controlPort: 4433, bid: 2, spi: 258 },
+      ...{ name: 'b', careOf: address('2001:db8:b::1'), controlPort: 4433, bid: 2 },
+      association: { spi: 258 },
       ...{ homeAddress: group.homeAddress, homeAgent: group.homeAgent, groupKey: group.groupKey },
       members: [{ name: 'a', careOf: address('2001:db8:a::1'), bid: 1, controlPort: 4433 }],
     });
@@ -306,9 +312,13 @@ describe('who a server node is', () => {
     const careOf = address('2001:db8:e::1');
     const member = { name: 'c', careOf: address('2001:db8:f::1'), bid: 3 };
     const changed = identityOf({ name: 'b', careOf, bid: 9, controlPort: 7000, keyFile: KEY, member: [member] }, group);
-    expect(changed).toMatchObject({ careOf, bid: 9, controlPort: 7000, spi: 258 });
+    expect(changed).toMatchObject({ careOf, bid: 9, controlPort: 7000, association: { spi: 258 } });
     expect(changed.members).toEqual([{ ...member, controlPort: 7000 }]);
-    expect(toHex(changed.key)).toBe(readFileSync(KEY, 'utf8').trim());
+    expect(changed.association && toHex(changed.association.key)).toBe(readFileSync(KEY, 'utf8').trim());
+  });
+
+  test('with --security none it has no key for the home agent', () => {
+    expect(identityOf({ name: 'b', security: 'none' }, group).association).toBeUndefined();
   });
 
   test.each([

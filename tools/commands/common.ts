@@ -5,6 +5,7 @@ import { access, constants } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import { fromHex } from '../../stack/core/bytes.ts';
+import type { HomeSecurity } from '../../stack/mobility/home-update-check.ts';
 import { type Address, Prefix, readAddress } from '../../stack/wire/address.ts';
 import { UserError } from '../errors.ts';
 import { VARIABLE } from '../lab/furnish.ts';
@@ -27,6 +28,12 @@ export const groupOption = (): Option =>
   new Option('--group <file>', "the group, its members and their keys: see 'homeport group create'").env(
     VARIABLE.group,
   );
+
+/** Of home agent and server, which have to agree. */
+export const securityOption = (): Option =>
+  new Option('--security <kind>', 'protection of registrations; none is UNSAFE: for home agents without RFC 4285')
+    .choices(['rfc4285', 'none'] satisfies HomeSecurity[])
+    .default('rfc4285');
 
 /** What every role has: its TUN device, a capture, JSON output. */
 export const addRoleOptions = (command: Command): Command =>

@@ -1,16 +1,26 @@
 // `homeport home-agent`: the router of the home network. Checks the flags; the role is roles/home-agent.ts.
 
 import type { Command } from 'commander';
+import type { HomeSecurity } from '../../stack/mobility/home-update-check.ts';
 import type { Address, Prefix } from '../../stack/wire/address.ts';
 import { UserError } from '../errors.ts';
 import { Output, type Terminal } from '../output.ts';
 import { checkGroup } from '../roles/group.ts';
 import { readGroupFile } from '../roles/group-file.ts';
 import { addressValue, prefixValue } from '../values.ts';
-import { addRoleOptions, checkDevice, checkRouted, checkWritable, groupOption, type RoleFlags } from './common.ts';
+import {
+  addRoleOptions,
+  checkDevice,
+  checkRouted,
+  checkWritable,
+  groupOption,
+  type RoleFlags,
+  securityOption,
+} from './common.ts';
 
 interface HomeAgentFlags extends RoleFlags {
   readonly group?: string;
+  readonly security: HomeSecurity;
   readonly address?: Address;
   readonly homePrefix?: Prefix;
 }
@@ -21,6 +31,7 @@ export function addHomeAgent(program: Command, terminal: Terminal): void {
     .description('Run the home agent: tunnels traffic for the contact address to the registered server nodes.')
     .addOption(groupOption());
   addRoleOptions(command)
+    .addOption(securityOption())
     .optionsGroup('In place of what the group file says:')
     .option('--address <address>', 'address of the home agent', addressValue)
     .option('--home-prefix <prefix>', 'prefix of the home network, routed into the device', prefixValue)
@@ -34,7 +45,7 @@ export function addHomeAgent(program: Command, terminal: Terminal): void {
       await checkDevice(flags.device);
       for (const address of [homeAgent, group.homeAddress]) checkRouted(address, flags.device);
       const { runHomeAgent } = await import('../roles/home-agent.ts');
-      const { device, pcap } = flags;
-      await runHomeAgent({ device, group, pcap }, new Output(terminal, flags));
+      const { device, pcap, security } = flags;
+      await runHomeAgent({ device, group, pcap, security }, new Output(terminal, flags));
     });
 }

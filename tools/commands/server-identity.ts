@@ -1,6 +1,8 @@
 // Who a server node is: its place in the group file, each value of it replaced by the option that was given. Without a
 // group file the options alone have to tell it all.
 
+import type { SecurityAssociation } from '../../stack/mobility/authentication.ts';
+import type { HomeSecurity } from '../../stack/mobility/home-update-check.ts';
 import type { Address } from '../../stack/wire/address.ts';
 import { UserError } from '../errors.ts';
 import { DEFAULT_CONTROL_PORT, type Group, type GroupMember } from '../roles/group.ts';
@@ -9,7 +11,7 @@ import { readKey } from './common.ts';
 
 export type ServerIdentity = Pick<
   ServerOptions,
-  'name' | 'careOf' | 'controlPort' | 'homeAddress' | 'homeAgent' | 'bid' | 'spi' | 'key' | 'groupKey' | 'members'
+  'name' | 'careOf' | 'controlPort' | 'homeAddress' | 'homeAgent' | 'bid' | 'association' | 'groupKey' | 'members'
 >;
 
 export interface IdentityFlags {
@@ -18,6 +20,7 @@ export interface IdentityFlags {
   readonly homeAddress?: Address;
   readonly homeAgent?: Address;
   readonly bid?: number;
+  readonly security?: HomeSecurity;
   readonly spi?: number;
   readonly keyFile?: string;
   readonly groupKeyFile?: string;
@@ -40,14 +43,19 @@ export function identityOf(flags: IdentityFlags, group: Group | undefined, path 
     homeAddress: given(flags.homeAddress ?? group?.homeAddress, 'home-address'),
     homeAgent: given(flags.homeAgent ?? group?.homeAgent, 'home-agent'),
     bid: given(flags.bid ?? own?.bid, 'bid'),
-    spi: given(flags.spi ?? own?.spi, 'spi'),
-    key: readKey('key shared with the home agent', flags.keyFile, 'HOMEPORT_KEY', own?.key),
+    association: flags.security === 'none' ? undefined : associationOf(flags, own),
     groupKey: readKey('group key', flags.groupKeyFile, 'HOMEPORT_GROUP_KEY', group?.groupKey),
     members: flags.member?.map((member) => ({ ...member, controlPort })) ?? others.map(addressOf),
   };
   checkIdentity(identity);
   return identity;
 }
+
+/** The key shared with the home agent, and its name. */
+const associationOf = (flags: IdentityFlags, own: GroupMember | undefined): SecurityAssociation => ({
+  spi: given(flags.spi ?? own?.spi, 'spi'),
+  key: readKey('key shared with the home agent', flags.keyFile, 'HOMEPORT_KEY', own?.key),
+});
 
 function given<T>(value: T | undefined, option: string): T {
   if (value === undefined) throw new UserError(`--${option} is missing: give it, or --group FILE and --name NAME`);

@@ -17,6 +17,7 @@ import {
   checkWritable,
   groupOption,
   type RoleFlags,
+  securityOption,
 } from './common.ts';
 import { type IdentityFlags, identityOf } from './server-identity.ts';
 
@@ -49,7 +50,7 @@ export function addServer(program: Command, terminal: Terminal): void {
         .default(DEFAULT_PRESET),
     )
     .option('--admin <socket>', "socket that 'homeport handoff' asks (default: /run/homeport/NAME.sock)");
-  addRoleOptions(command);
+  addRoleOptions(command).addOption(securityOption());
   addIdentityOptions(command).action(async (flags: ServerFlags) => {
     const options = await serverOptions(flags);
     const { runServer } = await import('../roles/server.ts');

@@ -1,6 +1,7 @@
 // The home agent behind `homeport home-agent`.
 
 import { Host } from '../../stack/host.ts';
+import type { HomeSecurity } from '../../stack/mobility/home-update-check.ts';
 import type { Output } from '../output.ts';
 import type { Group } from './group.ts';
 import { NodeRuntime } from './runtime.ts';
@@ -9,12 +10,15 @@ export interface HomeAgentOptions {
   readonly device: string;
   readonly group: Group;
   readonly pcap: string | undefined;
+  readonly security: HomeSecurity;
 }
 
 const SECRET_LEN = 32;
+const UNSAFE =
+  'UNSAFE: registrations are not protected (--security none); whoever can send to this address can divert the contact address';
 
 export async function runHomeAgent(options: HomeAgentOptions, output: Output): Promise<void> {
-  const { device, pcap, group } = options;
+  const { device, pcap, group, security } = options;
   const { homeAgent: address, homePrefix, homeAddress } = group;
   const runtime = new NodeRuntime({ device, pcap, name: 'home-agent' });
   try {
@@ -26,6 +30,7 @@ export async function runHomeAgent(options: HomeAgentOptions, output: Output): P
     host.beHomeAgent({
       address,
       homePrefixes: [homePrefix],
+      security,
       associations: group.members.map(({ bid, spi, key }) => ({ home: homeAddress, bid, spi, key })),
       bindingChanged: (_now, home, bid, careOf) => {
         const member = nameOf.get(bid ?? 0) ?? String(bid);
@@ -34,6 +39,7 @@ export async function runHomeAgent(options: HomeAgentOptions, output: Output): P
         output.event('registration', { member, home: home.toString(), careOf: careOf?.toString() ?? null }, text);
       },
     });
+    if (security === 'none') output.warn(UNSAFE);
     const text = `Home agent ${address} for ${homeAddress}; may register: ${[...nameOf.values()].join(', ')}. Ctrl-C ends it.`;
     output.event('ready', { role: 'home-agent', address: address.toString() }, text);
     await runtime.untilStopped();

@@ -6,6 +6,7 @@ import { after, elapsed, type Instant, milliseconds, seconds, toMilliseconds } f
 import { isPresetName, PRESETS, type PresetName } from '../../stack/handoff/strategy.ts';
 import { Host } from '../../stack/host.ts';
 import type { MobileNodeEvents } from '../../stack/mobility/api.ts';
+import type { SecurityAssociation } from '../../stack/mobility/authentication.ts';
 import { CONTACT_PRIORITY, MEMBER_PRIORITY } from '../../stack/mobility/mobile-node.ts';
 import { FileServer } from '../../stack/server/file-server.ts';
 import { type HandoffReport, Member } from '../../stack/server/member.ts';
@@ -23,6 +24,9 @@ export interface MemberAddress {
   readonly controlPort: number;
 }
 
+const UNPROTECTED =
+  'UNSAFE: the registration with the home agent is not protected (--security none); it believes anybody who can send to it';
+
 export interface ServerOptions {
   readonly device: string;
   readonly name: string;
@@ -30,8 +34,8 @@ export interface ServerOptions {
   readonly homeAddress: Address;
   readonly homeAgent: Address;
   readonly bid: number;
-  readonly spi: number;
-  readonly key: Uint8Array;
+  /** Shared with the home agent (RFC 4285); undefined: registrations are not protected. */
+  readonly association: SecurityAssociation | undefined;
   readonly groupKey: Uint8Array;
   readonly members: readonly MemberAddress[];
   readonly contact: boolean;
@@ -49,6 +53,7 @@ const LOOK_AGAIN = milliseconds(50);
 const HOME_AGENT_PATIENCE = seconds(3);
 
 export async function runServer(options: ServerOptions, output: Output): Promise<void> {
+  if (options.association === undefined) output.warn(UNPROTECTED);
   const files = await FileServer.open({ directory: options.directory });
   await files.warm();
   const runtime = new NodeRuntime({ device: options.device, pcap: options.pcap, name: options.name });
@@ -119,9 +124,9 @@ class ServerNode {
   }
 
   #mobileNode(host: Host, events: MobileNodeEvents) {
-    const { homeAddress, careOf, homeAgent, bid, spi, key, contact, members } = this.#options;
+    const { homeAddress, careOf, homeAgent, bid, association, contact, members } = this.#options;
     const priority = contact ? CONTACT_PRIORITY : MEMBER_PRIORITY;
-    const config = { homeAddress, careOf, homeAgent, bid, association: { spi, key }, priority };
+    const config = { homeAddress, careOf, homeAgent, bid, priority, ...(association && { association }) };
     const mobile = host.beMobileNode(config, {
       ...events,
       homeRegistered: (now, status) => {

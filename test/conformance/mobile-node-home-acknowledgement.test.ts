@@ -7,24 +7,19 @@ import { milliseconds, seconds } from '../../stack/core/time.ts';
 import { UNSPECIFIED } from '../../stack/wire/address.ts';
 import { mobilityPacket } from '../mobility/packets.ts';
 import { authenticatorAt } from '../mobility/scripted-home-agent.ts';
+import { expectPackets, expectSilence } from './expectations.ts';
 import {
   type AckParts,
   bindingError,
   CARE_OF,
   directReply,
-  expectHomeUpdates,
-  expectPackets,
-  expectSilence,
   HOME,
   HOME_AGENT,
   homeAckPacket,
   homeUpdate,
-  type MobileNodeWorld,
-  only,
   setReserved,
-  started,
-  timesFrom,
-} from './mobile-node-world.ts';
+} from './mobile-node-packets.ts';
+import { expectHomeUpdates, type MobileNodeWorld, only, started, timesFrom } from './mobile-node-world.ts';
 
 /** Started, and the acknowledgement has come. */
 function acknowledged(parts: (sequence: number) => AckParts) {

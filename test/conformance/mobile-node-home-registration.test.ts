@@ -5,16 +5,11 @@ import { u8, u16 } from '../../stack/core/bytes.ts';
 import { seconds } from '../../stack/core/time.ts';
 import { MH } from '../../stack/wire/mobility.ts';
 import { authenticatorAt } from '../mobility/scripted-home-agent.ts';
+import { expectPackets, expectSilence } from './expectations.ts';
+import { CARE_OF, HOME, HOME_AGENT, HOME_LIFETIME, homeUpdate } from './mobile-node-packets.ts';
 import {
-  CARE_OF,
   expectHomeUpdates,
-  expectPackets,
-  expectSilence,
-  HOME,
-  HOME_AGENT,
-  HOME_LIFETIME,
   having,
-  homeUpdate,
   type MobileNodeWorld,
   only,
   registered,

@@ -1,78 +1,52 @@
 // What the mobile node's conformance cases share: a Host that is a mobile node, on the virtual clock, with its home
-// agent and its correspondents played by hand. Every packet a case waits for is built whole by test/mobility/packets.ts,
-// with its authenticators by node:crypto, and compared octet for octet, checksums included (flow labels aside).
+// agent and its correspondents played by hand. What it sends is compared with the packets that are due octet for octet,
+// checksums included (flow labels aside).
 
-import { expect } from 'vitest';
-import { setU8, u8 } from '../../stack/core/bytes.ts';
 import { SeededRandom } from '../../stack/core/random.ts';
-import { after, type Duration, EPOCH, type Instant, milliseconds } from '../../stack/core/time.ts';
+import { after, type Duration, EPOCH, type Instant, milliseconds, seconds } from '../../stack/core/time.ts';
 import { TimerQueue } from '../../stack/core/timer-queue.ts';
 import { Host } from '../../stack/host.ts';
 import type { MobileNode, MobileNodeConfig } from '../../stack/mobility/mobile-node.ts';
-import { type Address, address } from '../../stack/wire/address.ts';
-import { PROTOCOL } from '../../stack/wire/ipv6.ts';
-import type { BindingAcknowledgement, MobilityMessage } from '../../stack/wire/mobility.ts';
-import type { MobilityOption } from '../../stack/wire/mobility-option.ts';
-import {
-  echoRequest,
-  icmpPacket,
-  mobilityBytes,
-  mobilityPacket,
-  type Seen,
-  see,
-  tunnelPacket,
-} from '../mobility/packets.ts';
-import { signed, unsigned } from '../mobility/scripted-home-agent.ts';
-import { authenticator, managementKey } from '../mobility/scripted-node.ts';
+import type { Address } from '../../stack/wire/address.ts';
+import type { MobilityMessage } from '../../stack/wire/mobility.ts';
+import { echoRequest, mobilityBytes, mobilityPacket, type Seen, see } from '../mobility/packets.ts';
 import { ntp, TestDevice } from '../mobility/support.ts';
+import { expectPackets, expectSilence } from './expectations.ts';
+import {
+  type AckParts,
+  bindingError,
+  CARE_OF,
+  CN,
+  careOfTestInit,
+  careOfTestPacket,
+  clientAckPacket,
+  clientUpdate,
+  HOME,
+  HOME_AGENT,
+  homeAckPacket,
+  homeTestInit,
+  homeTestPacket,
+  homeUpdate,
+  KEY,
+  NAI,
+  SPI,
+  type TestParts,
+  tunnelled,
+  tunnelReply,
+} from './mobile-node-packets.ts';
 
-export const HOME = address('2001:db8:100::1');
-export const HOME_AGENT = address('2001:db8:100::ff');
-export const CARE_OF = address('2001:db8:a::1');
-export const CN = address('2001:db8:c::1');
-export const OTHER_CN = address('2001:db8:d::1');
-export const ROUTER = address('2001:db8:f::1');
-
-const SPI = 1001;
-const KEY = new Uint8Array(20).fill(9);
-const NAI = 'node@example.org';
-/** Asked for at the home agent: 900 s. */
-export const HOME_LIFETIME = 225;
-/** The most that a correspondent is asked for: 420 s (RFC 6275 12). */
-export const CN_LIFETIME = 105;
-export const HOME_NONCE = 11;
-export const CARE_OF_NONCE = 22;
-const HOME_TOKEN = new Uint8Array(8).fill(1);
-const CARE_OF_TOKEN = new Uint8Array(8).fill(2);
-export const KBM = managementKey(HOME_TOKEN, CARE_OF_TOKEN);
 /** From the node to anywhere and back. */
 const ROUND_TRIP = milliseconds(100);
+
+const STANDARD = { firstWait: 'initial-timeout' } as const;
+/** Bindings of correspondents end when they end. */
+export const UNRENEWED: Partial<MobileNodeConfig> = { updates: { ...STANDARD, renew: false } };
+/** Updates to correspondents without A bit. */
+export const UNACKNOWLEDGED: Partial<MobileNodeConfig> = { updates: { ...STANDARD, acknowledge: false } };
 
 /** A packet that was sent, and when: in seconds of the virtual clock. */
 export interface Sent extends Seen {
   readonly at: number;
-}
-
-export interface AckParts {
-  readonly sequence: number;
-  readonly status?: number;
-  /** In units of 4 s. */
-  readonly lifetime?: number;
-  /** Before the one that authenticates. */
-  readonly options?: readonly MobilityOption[];
-  /** Changes the message before it is signed. */
-  readonly alter?: (mh: Uint8Array) => void;
-  /** Changes the signed message, under a checksum that holds. */
-  readonly spoil?: (mh: Uint8Array) => void;
-  /** Absent: the right one. null: the option that authenticates is not there. */
-  readonly key?: Uint8Array | null;
-}
-
-export interface TestParts {
-  readonly cookie: Uint8Array;
-  readonly nonceIndex?: number;
-  readonly source?: Address;
-  readonly spoil?: (mh: Uint8Array) => void;
 }
 
 export class MobileNodeWorld {
@@ -91,7 +65,7 @@ export class MobileNodeWorld {
     const usual = {
       identifier: NAI,
       routeOptimization: 'automatic',
-      updates: { firstWait: 'initial-timeout' },
+      updates: STANDARD,
     } as const;
     this.node = this.host.beMobileNode({ ...own, ...usual, ...config }, {});
   }
@@ -139,18 +113,12 @@ export class MobileNodeWorld {
     return this.give(clientAckPacket(parts));
   }
 
-  /** HoT: through the home agent's tunnel. */
-  homeTest({ cookie, nonceIndex = HOME_NONCE, source = CN, spoil }: TestParts): Sent[] {
-    const mh = mobilityBytes({ kind: 'home-test', nonceIndex, cookie, token: HOME_TOKEN, options: [] });
-    spoil?.(mh);
-    return this.give(tunnelled(mobilityPacket({ source, destination: HOME }, mh)));
+  homeTest(parts: TestParts): Sent[] {
+    return this.give(homeTestPacket(parts));
   }
 
-  /** CoT: straight to the care-of address. */
-  careOfTest({ cookie, nonceIndex = CARE_OF_NONCE, source = CN, spoil }: TestParts): Sent[] {
-    const mh = mobilityBytes({ kind: 'care-of-test', nonceIndex, cookie, token: CARE_OF_TOKEN, options: [] });
-    spoil?.(mh);
-    return this.give(mobilityPacket({ source, destination: CARE_OF }, mh));
+  careOfTest(parts: TestParts): Sent[] {
+    return this.give(careOfTestPacket(parts));
   }
 
   /** An echo request by type 2 routing header, straight to the care-of address. */
@@ -174,150 +142,7 @@ export class MobileNodeWorld {
   }
 }
 
-export const bindingError = (status: number, home: Address): MobilityMessage => ({
-  kind: 'binding-error',
-  status,
-  home,
-  options: [],
-});
-
-/** From the home agent, to the care-of address. */
-export const tunnelled = (inner: Uint8Array): Uint8Array => tunnelPacket(HOME_AGENT, CARE_OF, inner);
-
-function acknowledgement(
-  { sequence, status = 0, lifetime }: AckParts,
-  usual: number,
-  options: MobilityOption[],
-): BindingAcknowledgement {
-  const kind = 'binding-acknowledgement';
-  return { kind, status, keyManagement: false, sequence, lifetime: lifetime ?? usual, options };
-}
-
-/** By type 2 routing header to the home address. */
-export function homeAckPacket(parts: AckParts): Uint8Array {
-  const { key = KEY, options = [] } = parts;
-  const message = acknowledgement(parts, HOME_LIFETIME, [...options, ...(key === null ? [] : [unsigned(SPI)])]);
-  const mh = key === null ? mobilityBytes(message) : signed(message, key, CARE_OF, HOME, parts.alter);
-  parts.spoil?.(mh);
-  return mobilityPacket({ source: HOME_AGENT, destination: CARE_OF, route: HOME }, mh);
-}
-
-export function clientAckPacket(parts: AckParts): Uint8Array {
-  const { key = KBM, options = [] } = parts;
-  const authorization = { kind: 'binding-authorization-data', authenticator: new Uint8Array(12) } as const;
-  const all = key === null ? [...options] : [...options, authorization];
-  const mh = mobilityBytes(acknowledgement(parts, CN_LIFETIME, all));
-  parts.alter?.(mh);
-  if (key !== null) mh.set(authenticator(key, CARE_OF, CN, mh), mh.length - 12);
-  parts.spoil?.(mh);
-  return mobilityPacket({ source: CN, destination: CARE_OF, route: HOME }, mh);
-}
-
-/** Sets the fields that are reserved: ignored by a receiver, so nothing may come of it. */
-export const setReserved =
-  (...at: readonly number[]) =>
-  (mh: Uint8Array): void => {
-    for (const offset of at) setU8(mh, offset, 0xff);
-  };
-
-// The packets a case waits for.
-
-/**
- * Registration with the home agent (RFC 6275 11.7.1, RFC 4285 5.1), sent at this moment. `resent`: so many went before
- * it in the same moment, each with a timestamp of its own.
- */
-export function homeUpdate(parts: {
-  readonly at: number;
-  readonly sequence: number;
-  readonly resent?: number;
-}): Uint8Array {
-  const { at, sequence, resent = 0 } = parts;
-  const message = {
-    kind: 'binding-update',
-    sequence,
-    acknowledge: true,
-    home: true,
-    linkLocal: false,
-    keyManagement: false,
-    lifetime: HOME_LIFETIME,
-    options: [
-      { kind: 'alternate-care-of', address: CARE_OF },
-      { kind: 'mn-identifier', subtype: 1, identifier: new TextEncoder().encode(NAI) },
-      { kind: 'replay-protection', timestamp: ntp(Math.round(at * 1e6) as Instant) + BigInt(resent) },
-      unsigned(SPI),
-    ],
-  } as const satisfies MobilityMessage;
-  const mh = signed({ ...message, options: [...message.options] }, KEY, CARE_OF, HOME);
-  return mobilityPacket({ source: CARE_OF, destination: HOME_AGENT, home: HOME }, mh);
-}
-
-export interface UpdateParts {
-  readonly sequence: number;
-  readonly lifetime?: number;
-  readonly acknowledge?: boolean;
-  readonly homeNonce?: number;
-  readonly careOfNonce?: number;
-}
-
-/** Registration with the correspondent (RFC 6275 11.7.2): nonce indices, Binding Authorization Data last. */
-export function clientUpdate(parts: UpdateParts): Uint8Array {
-  const { sequence, lifetime = CN_LIFETIME, acknowledge = true } = parts;
-  const { homeNonce = HOME_NONCE, careOfNonce = CARE_OF_NONCE } = parts;
-  const mh = mobilityBytes({
-    kind: 'binding-update',
-    sequence,
-    acknowledge,
-    home: false,
-    linkLocal: false,
-    keyManagement: false,
-    lifetime,
-    options: [
-      { kind: 'nonce-indices', home: homeNonce, careOf: careOfNonce },
-      { kind: 'binding-authorization-data', authenticator: new Uint8Array(12) },
-    ],
-  });
-  mh.set(authenticator(KBM, CARE_OF, CN, mh), mh.length - 12);
-  return mobilityPacket({ source: CARE_OF, destination: CN, home: HOME }, mh);
-}
-
-const REPLY = { kind: 'echo-reply', identifier: 7, sequence: 1, data: Uint8Array.of(1, 2, 3, 4) } as const;
-
-/** Source the care-of address, home address in a Home Address option, checksum over the home address. */
-export const directReply = (destination: Address = CN): Uint8Array =>
-  icmpPacket({ source: CARE_OF, destination, home: HOME }, REPLY);
-
-/** Through the reverse tunnel, without Home Address option. */
-export const tunnelReply = (destination: Address = CN): Uint8Array =>
-  reverseTunnelled(icmpPacket({ source: HOME, destination }, REPLY));
-
-export const reverseTunnelled = (inner: Uint8Array): Uint8Array => tunnelPacket(CARE_OF, HOME_AGENT, inner);
-
-/** HoTI: through the reverse tunnel (RFC 6275 11.6.1). */
-export const homeTestInit = (cookie: Uint8Array, destination: Address = CN): Uint8Array =>
-  reverseTunnelled(mobilityPacket({ source: HOME, destination }, { kind: 'home-test-init', cookie, options: [] }));
-
-/** CoTI: straight from the care-of address, without Home Address option. */
-export const careOfTestInit = (cookie: Uint8Array, destination: Address = CN): Uint8Array =>
-  mobilityPacket({ source: CARE_OF, destination }, { kind: 'care-of-test-init', cookie, options: [] });
-
 // What is seen.
-
-/** With the flow label, which is the sender's own choice, taken out; inside a tunnel too. */
-function octets(bytes: Uint8Array): string {
-  const copy = bytes.slice();
-  for (let at = 0; ; at += 40) {
-    setU8(copy, at + 1, u8(copy, at + 1) & 0xf0);
-    copy.fill(0, at + 2, at + 4);
-    if (u8(copy, at + 6) !== PROTOCOL.ipv6) return Buffer.from(copy).toString('hex');
-  }
-}
-
-/** These packets, in this order, and no others. */
-export function expectPackets(sent: readonly Seen[], ...expected: readonly Uint8Array[]): void {
-  expect(sent.map(({ bytes }) => octets(bytes))).toEqual(expected.map(octets));
-}
-
-export const expectSilence = (sent: readonly Seen[]): void => expectPackets(sent);
 
 /** The packets with this message, outermost or inside a tunnel. */
 export const having = (sent: readonly Sent[], kind: MobilityMessage['kind']): Sent[] =>
@@ -404,12 +229,20 @@ export function updating(config: Partial<MobileNodeConfig> = {}) {
   w.pass(ROUND_TRIP);
   expectSilence(w.careOfTest({ cookie: cookies.careOf }));
   const update = only(w.homeTest({ cookie: cookies.home }));
-  return { w, update, sequence: sequenceOf(update) };
+  return { w, update, sequence: sequenceOf(update), cookies };
 }
 
 export function bound(config: Partial<MobileNodeConfig> = {}, ack: Partial<AckParts> = {}) {
-  const { w, sequence } = updating(config);
-  w.pass(ROUND_TRIP);
-  expectSilence(w.clientAck({ sequence, ...ack }));
-  return { w, sequence };
+  const state = updating(config);
+  state.w.pass(ROUND_TRIP);
+  expectSilence(state.w.clientAck({ sequence: state.sequence, ...ack }));
+  return state;
+}
+
+/** Route optimization with this correspondent has been given up: nothing goes to it but by tunnel, and no test begins. */
+export function expectUnable(w: MobileNodeWorld): void {
+  expectSilence(w.pass(seconds(32)));
+  expectPackets(w.tunnelledEcho(), tunnelReply());
+  expectPackets(w.routedEcho(), tunnelReply());
+  expectSilence(w.pass(seconds(32)));
 }

@@ -6,7 +6,14 @@ import { checksumHolds, checksumOf, sumWords } from '../../stack/core/checksum.t
 import { type Address, readAddress } from '../../stack/wire/address.ts';
 import { emitRoutingHeader2, ROUTING_HEADER_2_LEN } from '../../stack/wire/extension-header.ts';
 import { emitIcmpv6, type Icmpv6Message, icmpv6Length, parseIcmpv6 } from '../../stack/wire/icmpv6.ts';
-import { emitIpv6Header, IPV6_HEADER_LEN, PROTOCOL, parseIpv6Header, pseudoHeaderSum } from '../../stack/wire/ipv6.ts';
+import {
+  emitIpv6Header,
+  IPV6_FIELD,
+  IPV6_HEADER_LEN,
+  PROTOCOL,
+  parseIpv6Header,
+  pseudoHeaderSum,
+} from '../../stack/wire/ipv6.ts';
 import {
   emitMobilityHeader,
   type MobilityMessage,
@@ -79,11 +86,17 @@ export const echoReply = (way: Way, sequence = 1): Uint8Array =>
 export const tunnelPacket = (source: Address, destination: Address, inner: Uint8Array): Uint8Array =>
   packet({ source, destination, protocol: PROTOCOL.ipv6, upper: inner });
 
-/** A packet as text to compare, eight octets a line, without its flow label: that one is the sender's secret. */
+/**
+ * A packet as text to compare, eight octets a line, without its flow label, nor that of what it tunnels: those are the
+ * sender's secret.
+ */
 export function octets(bytes: Uint8Array): string {
   const plain = bytes.slice();
-  plain.fill(0, 2, 4);
-  setU8(plain, 1, u8(plain, 1) & 0xf0);
+  for (let at = 0, next: number = PROTOCOL.ipv6; next === PROTOCOL.ipv6; at += IPV6_HEADER_LEN) {
+    plain.fill(0, at + 2, at + 4);
+    setU8(plain, at + 1, u8(plain, at + 1) & 0xf0);
+    next = u8(plain, at + IPV6_FIELD.nextHeader);
+  }
   return toHex(plain).replace(/.{16}(?=.)/g, '$&\n');
 }
 

@@ -37,11 +37,11 @@ export function afterFastOpen(tcb: Tcb, now: Instant, seg: Segment): void {
   const [ours, theirs] = [tcb.local.address, tcb.remote.address];
   const servers = tcb.layer.fastOpenServers;
   const { fastOpenCookie: given } = seg.header.options;
-  const taken = snd.una === snd.nxt;
-  tcb.fastOpened = taken && snd.nxt > 0;
+  tcb.fastOpened = snd.nxt > 0 && snd.una === snd.nxt;
   if (sent !== undefined) {
+    const refused = snd.nxt > 0 && snd.una <= 0; // none of the text; a part is what a short path leaves of it
     if (given !== undefined) servers.learn(ours, theirs, given, snd.peerMss);
-    else if (!taken) servers.failed(now, ours, theirs);
+    else if (refused) servers.failed(now, ours, theirs);
     else if (sent.length > 0) servers.learn(ours, theirs, sent, snd.peerMss);
   }
   // Text that was not taken goes again as any other; that is no sign of congestion.

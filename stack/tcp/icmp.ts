@@ -6,10 +6,10 @@ import { u16, u32 } from '../core/bytes.ts';
 import type { Instant } from '../core/time.ts';
 import type { IcmpErrorReport } from '../ipv6/port.ts';
 import { seq } from '../wire/seq.ts';
-import { abandonFastOpen } from './fast-open.ts';
+import { abandonFastOpen, textForSyn } from './fast-open.ts';
 import { probeIsTooBig } from './mtu-probe.ts';
 import { type Position, positionOf } from './position.ts';
-import { output, refreshPath } from './send.ts';
+import { output, refreshPath, retransmit } from './send.ts';
 import type { Tcb } from './tcb.ts';
 import { close } from './time-wait.ts';
 
@@ -53,8 +53,22 @@ function isHard(report: IcmpErrorReport): boolean {
 
 function tooBig(tcb: Tcb, now: Instant, position: Position): void {
   refreshPath(tcb, now);
+  if (tcb.state === 'SYN-SENT') {
+    shrinkSyn(tcb, now);
+    return;
+  }
   if (!probeIsTooBig(tcb, now, position)) markTooBig(tcb, position);
   output(tcb, now);
+}
+
+/** RFC 7413 4.2.1: a SYN with less text, where there was too much; it is no SYN that the network has lost. */
+function shrinkSyn(tcb: Tcb, now: Instant): void {
+  const { synRetransmitted } = tcb;
+  const { head } = tcb.flight;
+  const length = 1 + textForSyn(tcb, now);
+  if (head === undefined || length >= head.length) return;
+  retransmit(tcb, now, head, length);
+  tcb.synRetransmitted = synRetransmitted;
 }
 
 /** Every segment of the old size has met the same fate, be it a copy. If the one that is quoted fits, that is no news. */

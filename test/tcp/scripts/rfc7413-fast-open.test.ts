@@ -108,3 +108,31 @@ script(
   -> PSH,ACK 0:100 ack 0
   `,
 );
+
+script(
+  'RFC 8201 5.4: client: a SYN whose text is too large for the path leaves again at once, with what fits',
+  `
+  connect fastOpen
+  -> SYN <mss 1440, sackok, ts, ws *, tfo>
+  +10ms <- SYN,ACK ack 0 <mss 1440, tfo 0102030405060708>
+  -> ACK ack 0
+  abort
+  -> RST,ACK seq 0
+  +8ms connect fastOpen writing 3000
+  -> SYN 0:1408 iss * <mss 1440, sackok, ts, ws *, tfo 0102030405060708>
+  path mtu 1400
+  +5ms icmp packet-too-big mtu 1400 seq -1
+  -> SYN 0:1308 <mss 1440, sackok, ts, ws *, tfo 0102030405060708>
+  new-iss 300000
+  +10ms <- SYN,ACK ack 1308 <mss 1440>
+  -> ACK 1308:1408 ack 0
+  -> ACK 1408:2748
+  expect cwnd 13400                       # no SYN was lost
+  +10ms <- ACK ack 2748
+  -> PSH,ACK 2748:3000                    # Nagle
+  abort
+  -> RST,ACK seq 3000
+  +8ms connect fastOpen writing 100        # and Fast Open is not given up for it
+  -> SYN 0:100 iss * <mss 1340, sackok, ts, ws *, tfo 0102030405060708>
+  `,
+);

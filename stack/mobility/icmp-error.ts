@@ -16,10 +16,10 @@ import {
 } from '../wire/icmpv6.ts';
 import { IPV6_FIELD, IPV6_HEADER_LEN, MINIMUM_MTU, PROTOCOL } from '../wire/ipv6.ts';
 import type { MobilityEnvironment } from './api.ts';
-import { TokenBucket } from './rate-limit.ts';
+import { RateLimit } from './rate-limit.ts';
 
-const BURST = 20;
-const INTERVAL = milliseconds(10);
+const ERRORS_TO_A_SITE = { burst: 20, interval: milliseconds(10) };
+const ERRORS = { burst: 80, interval: milliseconds(2) };
 
 export interface IcmpError {
   readonly type: number;
@@ -30,7 +30,7 @@ export interface IcmpError {
 
 export class IcmpErrorSender {
   readonly #environment: MobilityEnvironment;
-  readonly #limit = new TokenBucket(BURST, INTERVAL);
+  readonly #limit = new RateLimit(ERRORS_TO_A_SITE, ERRORS);
 
   constructor(environment: MobilityEnvironment) {
     this.#environment = environment;
@@ -52,7 +52,7 @@ export class IcmpErrorSender {
   }
 
   #send(now: Instant, from: Address, to: Address, error: IcmpError, packet: Uint8Array, via: Detour | undefined): void {
-    if (!to.isRoutableUnicast || from.isMulticast || isAboutIcmpError(packet) || !this.#limit.take(now)) return;
+    if (!to.isRoutableUnicast || from.isMulticast || isAboutIcmpError(packet) || !this.#limit.take(now, to)) return;
     const quoted = packet.subarray(0, MINIMUM_MTU - IPV6_HEADER_LEN - ICMPV6_HEADER_LEN);
     const { ipv6 } = this.#environment;
     const { buffer, start } = ipv6.allocate(ICMPV6_HEADER_LEN + quoted.length);

@@ -14,13 +14,13 @@ import { BINDING_ERROR, MOBILITY_FIELD, type MobilityMessage, parseMobilityHeade
 import type { MobilityEnvironment } from './api.ts';
 import { IcmpErrorSender } from './icmp-error.ts';
 import { sendMobility } from './mobility-output.ts';
-import { TokenBucket } from './rate-limit.ts';
+import { RateLimit } from './rate-limit.ts';
 import type { MobilityHeaderSpan } from './rr-keys.ts';
 import { innerPacketOf } from './tunnel.ts';
 
 /** RFC 6275 9.3.3: Binding Errors are rate limited; a frozen donor's whole flight may provoke one each. */
-const BINDING_ERROR_BURST = 50;
-const BINDING_ERROR_INTERVAL = milliseconds(10);
+const BINDING_ERRORS_TO_A_SITE = { burst: 50, interval: milliseconds(10) };
+const BINDING_ERRORS = { burst: 200, interval: milliseconds(2) };
 
 export interface ReceivedMobility {
   readonly packet: ReceivedPacket;
@@ -49,7 +49,7 @@ export class MobilityDispatch {
   readonly #tunnelEnds: TunnelEnd[] = [];
   readonly #judges: HomeAddressJudge[] = [];
   readonly #errorListeners: ((now: Instant, report: IcmpErrorReport) => void)[] = [];
-  readonly #bindingErrors = new TokenBucket(BINDING_ERROR_BURST, BINDING_ERROR_INTERVAL);
+  readonly #bindingErrors = new RateLimit(BINDING_ERRORS_TO_A_SITE, BINDING_ERRORS);
 
   constructor(environment: MobilityEnvironment) {
     this.#environment = environment;
@@ -127,7 +127,7 @@ export class MobilityDispatch {
 
   /** RFC 6275 9.3.3: between the addresses that were on the wire; what came by tunnel is answered through it. */
   #bindingError(now: Instant, source: Address, destination: Address, status: number, home: Address): void {
-    if (!destination.isRoutableUnicast || source.isMulticast || !this.#bindingErrors.take(now)) return;
+    if (!destination.isRoutableUnicast || source.isMulticast || !this.#bindingErrors.take(now, destination)) return;
     const message = { kind: 'binding-error', status, home, options: [] } as const;
     sendMobility(this.#environment, now, { source, destination, message });
   }

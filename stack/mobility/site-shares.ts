@@ -85,4 +85,5 @@ export class SiteShares<V> {
   }
 }
 
-const siteOf = (address: Address): string => `${address.w0}/${address.w1 >>> 16}`;
+/** The /48 of an address, as a key. */
+export const siteOf = (address: Address): string => `${address.w0}/${address.w1 >>> 16}`;

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { concatBytes, setU8, setU16 } from '../../stack/core/bytes.ts';
-import { seconds } from '../../stack/core/time.ts';
-import { address } from '../../stack/wire/address.ts';
+import { milliseconds, seconds } from '../../stack/core/time.ts';
+import { type Address, address } from '../../stack/wire/address.ts';
 import { ICMPV6 } from '../../stack/wire/icmpv6.ts';
 import {
   bound,
@@ -351,6 +351,26 @@ describe('Home Address option', () => {
     let answered = 0;
     for (let i = 0; i < 200; i++) answered += node.echo().length;
     expect(answered).toBe(50);
+  });
+
+  test('RFC 6275 9.3.3: whom the limit keeps waiting is the site that caused it', () => {
+    const { host, node } = world();
+    const from = (source: Address) => host.give(echoRequest({ source, destination: SELF, home: HOME })).length;
+    let answered = 0;
+    for (let i = 0; i < 200; i++) answered += from(address(`2001:db8:bad:${i.toString(16)}::1`));
+    expect(answered).toBe(50);
+    expect(node.echo()).toHaveLength(1);
+    host.pass(milliseconds(20));
+    expect(from(address('2001:db8:bad::1'))).toBe(1);
+  });
+
+  test('RFC 6275 9.3.3: and there is a limit for all sites together', () => {
+    const { host } = world();
+    const from = (site: number) =>
+      host.give(echoRequest({ source: address(`2001:${site.toString(16)}::1`), destination: SELF, home: HOME })).length;
+    let answered = 0;
+    for (let site = 0x1000; site < 0x1400; site++) answered += from(site);
+    expect(answered).toBe(200);
   });
 
   test('RFC 6275 9.3.3: no Binding Error about a multicast home address', () => {

@@ -2,7 +2,7 @@
 // the ACK which brings it back opens the connection. It is a keyed hash of the two ends, the peer's initial sequence
 // number and the time, plus a number for the MSS: a guess is right once in 2^28. What else the SYN offered goes into
 // the low bits of the timestamp, as Linux has it; without timestamps it is given up. The key comes from the secret
-// that a group shares: whichever member gets the ACK can check it, if it has the time from the same clock.
+// that a group shares: a member that is flooded too can check what another has given, by a clock that both have.
 
 import { setU16, setU32 } from '../core/bytes.ts';
 import { hmac } from '../core/digest.ts';

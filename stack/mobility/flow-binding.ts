@@ -34,8 +34,13 @@ export function clientOfFlow(flow: FlowIdentification): Address | undefined {
   return undefined;
 }
 
+export interface FlowBinding {
+  readonly client: Address;
+  readonly bid: number;
+}
+
 export class FlowBindings {
-  readonly #bidOfClient = new Map<string, number>();
+  readonly #flows = new Map<string, FlowBinding>();
   readonly #clientsOfBid = new Map<number, Set<string>>();
   readonly #limit: number;
 
@@ -44,21 +49,26 @@ export class FlowBindings {
   }
 
   get size(): number {
-    return this.#bidOfClient.size;
+    return this.#flows.size;
+  }
+
+  /** Oldest first. */
+  all(): Iterable<FlowBinding> {
+    return this.#flows.values();
   }
 
   /** The Binding Identifier that packets from this client go to. */
   find(client: Address): number | undefined {
-    return this.#bidOfClient.get(client.key);
+    return this.#flows.get(client.key)?.bid;
   }
 
   bind(client: Address, bid: number): void {
     this.#remove(client.key);
-    if (this.#bidOfClient.size >= this.#limit) {
-      const [oldest] = this.#bidOfClient.keys();
+    if (this.#flows.size >= this.#limit) {
+      const [oldest] = this.#flows.keys();
       if (oldest !== undefined) this.#remove(oldest);
     }
-    this.#bidOfClient.set(client.key, bid);
+    this.#flows.set(client.key, { client, bid });
     const clients = this.#clientsOfBid.get(bid);
     if (clients === undefined) this.#clientsOfBid.set(bid, new Set([client.key]));
     else clients.add(client.key);
@@ -66,16 +76,16 @@ export class FlowBindings {
 
   /** The member's binding has ended, and its flows with it. */
   removeAllOf(bid: number): void {
-    for (const client of this.#clientsOfBid.get(bid) ?? []) this.#bidOfClient.delete(client);
+    for (const client of this.#clientsOfBid.get(bid) ?? []) this.#flows.delete(client);
     this.#clientsOfBid.delete(bid);
   }
 
   #remove(client: string): void {
-    const bid = this.#bidOfClient.get(client);
-    if (bid === undefined) return;
-    this.#bidOfClient.delete(client);
-    const clients = this.#clientsOfBid.get(bid);
+    const flow = this.#flows.get(client);
+    if (flow === undefined) return;
+    this.#flows.delete(client);
+    const clients = this.#clientsOfBid.get(flow.bid);
     clients?.delete(client);
-    if (clients?.size === 0) this.#clientsOfBid.delete(bid);
+    if (clients?.size === 0) this.#clientsOfBid.delete(flow.bid);
   }
 }

@@ -2,23 +2,25 @@
 // Registers members, tunnels what comes for a home address to the member it is for, and takes what members
 // tunnel back. No proxy Neighbor Discovery and no prefix discovery: nobody is ever on the home link.
 
+import { type Parsed, parsed } from '../core/parsed.ts';
 import { after, type Duration, type Instant, seconds, times } from '../core/time.ts';
 import type { Detour, ForwardedPacket } from '../ipv6/hooks.ts';
 import type { Address, Prefix } from '../wire/address.ts';
 import { ICMPV6, UNREACHABLE_CODE } from '../wire/icmpv6.ts';
 import { type Ipv6Header, PROTOCOL } from '../wire/ipv6.ts';
-import { BINDING_STATUS, type BindingAcknowledgement, type BindingUpdate } from '../wire/mobility.ts';
+import { BINDING_STATUS, type BindingUpdate } from '../wire/mobility.ts';
 import type { MobilityOption } from '../wire/mobility-option.ts';
 import type { MobilityEnvironment } from './api.ts';
-import { signAuthentication, unsignedAuthentication } from './authentication.ts';
 import type { UpdateInHand } from './binding-update-check.ts';
 import { LIFETIME_UNIT, MAX_DELETE_BCE_TIMEOUT, MAX_LIFETIME_UNITS } from './constants.ts';
 import { clientOfFlow } from './flow-binding.ts';
-import { HomeAddressBindings, type HomeMember, type MemberAssociation } from './home-bindings.ts';
+import { type HomeAnswer, sendHomeAcknowledgement } from './home-acknowledgement.ts';
+import { type BindingTerms, HomeAddressBindings, type HomeMember, type MemberAssociation } from './home-bindings.ts';
+import { homeStateOf, takeUp } from './home-memory.ts';
+import { emitHomeState, parseHomeState } from './home-state.ts';
 import { checkHomeUpdate, type HomeSecurity, homeUpdateInHand } from './home-update-check.ts';
 import type { MobilityDispatch, ReceivedMobility } from './mobility-dispatch.ts';
 import { findOption } from './mobility-options.ts';
-import { sendMobility } from './mobility-output.ts';
 
 /** RFC 6275 10.3.1 leaves the longest lifetime to the home agent. */
 const DEFAULT_MAX_LIFETIME: Duration = seconds(3600);
@@ -35,6 +37,8 @@ export interface HomeAgentConfig {
   readonly maxLifetime?: Duration;
   /** Default 'rfc4285'. 'none' is unsafe wherever others can send to us: any of them can divert any home address. */
   readonly security?: HomeSecurity;
+  /** Told after anything that exportState() would show: renewals too. */
+  readonly stateChanged?: () => void;
   /** Told of each registration made, changed (careOf) or ended (undefined). */
   readonly bindingChanged?: (now: Instant, home: Address, bid: number | undefined, careOf: Address | undefined) => void;
 }
@@ -96,11 +100,41 @@ export class HomeAgent {
     const bindings = this.#homes.get(key);
     bindings?.remove(member);
     if (bindings?.size === 0) this.#homes.delete(key);
+    this.#config.stateChanged?.();
   }
 
   /** Sends all of this client's packets to one member (as that member itself can ask for, RFC 6089). */
   bindFlow(home: Address, client: Address, bid: number): void {
     this.#homes.get(home.key)?.flows.bind(client, bid);
+    this.#config.stateChanged?.();
+  }
+
+  /** What restoreState() takes in a later process. Throws an Error where the host has no time of day. */
+  exportState(now: Instant): Uint8Array {
+    return emitHomeState(homeStateOf(this.#homes.values(), now, this.#clockOf(now)));
+  }
+
+  /**
+   * Takes up what another process of this home agent has left: to be called before anything is received. Members that
+   * may no longer register are passed over, and what has ended meanwhile has ended. Gives the number of bindings.
+   */
+  restoreState(now: Instant, state: Uint8Array): Parsed<number> {
+    const read = parseHomeState(state);
+    if (!read.ok) return read;
+    const bindings = takeUp(read.value, this.#homes, {
+      now,
+      clock: this.#clockOf(now),
+      longest: times(LIFETIME_UNIT, this.#maxLifetimeUnits),
+      mayBind: ({ careOf }) => !this.#isHome(careOf),
+      bind: (member, terms) => this.#install(now, member, terms),
+    });
+    return parsed(bindings, read.end);
+  }
+
+  #clockOf(now: Instant): bigint {
+    const clock = this.#environment.ntpTime?.(now);
+    if (clock === undefined) throw new Error('the state of a home agent needs the time of day');
+    return clock;
   }
 
   /** Where packets from `client` to this home address go now. */
@@ -155,20 +189,27 @@ export class HomeAgent {
       this.#bind(now, hand, member, times(LIFETIME_UNIT, lifetime));
     }
     const flows = lifetime === 0 ? [] : this.#bindFlows(update, member);
-    const answer = { status: BINDING_STATUS.accepted, sequence: update.sequence, lifetime };
-    this.#acknowledge(now, hand, member, answer, flows);
+    const answer = { status: BINDING_STATUS.accepted, sequence: update.sequence, lifetime, flows };
+    this.#acknowledge(now, hand, member, answer);
+    this.#config.stateChanged?.();
   }
 
-  #bind(now: Instant, { update, careOf, home }: UpdateInHand, member: HomeMember, lifetime: Duration): void {
-    const before = member.binding?.careOf;
+  #bind(now: Instant, { update, careOf }: UpdateInHand, member: HomeMember, lifetime: Duration): void {
     const priority = findOption(update.options, 'binding-identifier')?.priority ?? 0;
-    member.endedSequence = undefined;
-    const expiresAt = after(now, lifetime);
-    this.#homes.get(home.key)?.bind(member, {
+    this.#install(now, member, {
       careOf,
       sequence: update.sequence,
-      expiresAt,
+      expiresAt: after(now, lifetime),
       priority: priority === 0 ? NO_PRIORITY : priority, // RFC 6089 4.1: 0 is reserved
+    });
+  }
+
+  #install(now: Instant, member: HomeMember, terms: BindingTerms): void {
+    const before = member.binding?.careOf;
+    const { careOf, expiresAt } = terms;
+    member.endedSequence = undefined;
+    this.#homes.get(member.association.home.key)?.bind(member, {
+      ...terms,
       byRoutingHeader: { careOfDestination: careOf },
       byTunnel: { tunnel: { source: this.address, destination: careOf } },
     });
@@ -192,47 +233,15 @@ export class HomeAgent {
     return answers;
   }
 
-  /** RFC 6275 9.5.4, 10.3.1. Unsigned only where there is no key to sign with. */
-  #acknowledge(
-    now: Instant,
-    hand: UpdateInHand,
-    member: HomeMember | undefined,
-    answer: Pick<BindingAcknowledgement, 'status' | 'sequence' | 'lifetime'>,
-    flows: readonly MobilityOption[] = [],
-  ): void {
-    const { home, careOf, received } = hand;
-    const { wireSource } = received.packet;
-    const options = [...this.#answerOptions(now, hand.update, answer.status), ...flows];
+  #acknowledge(now: Instant, hand: UpdateInHand, member: HomeMember | undefined, answer: HomeAnswer): void {
     const association = this.#security === 'none' ? undefined : member?.association;
-    if (association !== undefined) options.push(unsignedAuthentication(association.spi));
-    const message = { kind: 'binding-acknowledgement', keyManagement: false, ...answer, options } as const;
-    sendMobility(this.#environment, now, {
-      source: received.packet.destination,
-      destination: home,
-      message,
-      via: wireSource.equals(home) ? {} : { careOfDestination: wireSource },
-      ...(association !== undefined && {
-        sign: (header) => signAuthentication(association, careOf, home, message, header),
-      }),
-    });
-  }
-
-  /** The Binding Identifier comes back with the status (RFC 5648 6.3); the timestamp too, or ours (RFC 4285 6). */
-  #answerOptions(now: Instant, update: BindingUpdate, status: number): MobilityOption[] {
-    const options: MobilityOption[] = [];
-    const identifier = findOption(update.options, 'binding-identifier');
-    if (identifier !== undefined) options.push({ ...identifier, status });
-    const theirs = findOption(update.options, 'replay-protection')?.timestamp;
-    const ours = this.#environment.ntpTime?.(now);
-    const mismatch = status === BINDING_STATUS.replayMismatch || status === BINDING_STATUS.replayProtectionRequired;
-    const timestamp = mismatch ? ours : theirs;
-    if (timestamp !== undefined) options.push({ kind: 'replay-protection', timestamp });
-    return options;
+    sendHomeAcknowledgement(this.#environment, now, hand, association, answer);
   }
 
   #memberTimer(now: Instant, member: HomeMember): void {
     member.endedSequence = undefined;
     this.#end(now, member);
+    this.#config.stateChanged?.();
   }
 
   #end(now: Instant, member: HomeMember): void {
@@ -255,7 +264,7 @@ export class HomeAgent {
   /** RFC 6275 10.4.2: intercepted and tunnelled. With no binding nobody is there: the prefix is routed to us. */
   #intercept(now: Instant, packet: ForwardedPacket): 'pass' | 'taken' {
     const { source, destination, bytes } = packet;
-    if (!this.#config.homePrefixes.some((prefix) => prefix.contains(destination))) return 'pass';
+    if (!this.#isHome(destination)) return 'pass';
     const binding = this.#homes.get(destination.key)?.select(source);
     if (binding !== undefined) {
       this.#environment.ipv6.tunnel(now, bytes, this.address, binding.careOf);
@@ -264,6 +273,10 @@ export class HomeAgent {
       this.#dispatch.icmpErrors.send(now, this.address, source, error, bytes);
     }
     return 'taken';
+  }
+
+  #isHome(address: Address): boolean {
+    return this.#config.homePrefixes.some((prefix) => prefix.contains(address));
   }
 
   /** Packets of our own: by routing header (RFC 6275 9.3.2), Mobility Headers through the tunnel (6.1, 10.4.2). */

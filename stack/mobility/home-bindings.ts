@@ -20,12 +20,16 @@ export interface MemberAssociation extends SecurityAssociation {
   readonly bid?: number;
 }
 
-export interface HomeBinding {
+/** What was agreed on. */
+export interface BindingTerms {
   readonly careOf: Address;
   readonly sequence: number;
   readonly expiresAt: Instant;
   /** BID-PRI, the lower the better (RFC 6089 4.1). */
   readonly priority: number;
+}
+
+export interface HomeBinding extends BindingTerms {
   /** For the output hook: packets of the home agent's own to this binding. */
   readonly byRoutingHeader: Detour;
   readonly byTunnel: Detour;
@@ -59,6 +63,10 @@ export class HomeAddressBindings {
   /** Members that may register. */
   get size(): number {
     return this.#memberOfBid.size;
+  }
+
+  get members(): Iterable<HomeMember> {
+    return this.#memberOfBid.values();
   }
 
   get isBound(): boolean {

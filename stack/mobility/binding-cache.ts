@@ -65,7 +65,10 @@ export class BindingCache {
     return this.#bindings.get(home);
   }
 
-  /** The last sequence number accepted for this home address, also of a binding that ended a short while ago. */
+  /**
+   * The last sequence number accepted for this home address, also of a binding that ended a short while ago: whatever
+   * nonces an update rests on, for a number that begins anew would let those of before be replayed (RFC 6275 5.2.8).
+   */
   lastSequence(now: Instant, home: Address): number | undefined {
     const binding = this.#bindings.get(home);
     if (binding !== undefined) return binding.sequence;

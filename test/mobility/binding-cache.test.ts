@@ -94,6 +94,18 @@ describe('sequence numbers', () => {
     expect(replayed(host, node.updatePacket({ sequence: 9 }))).toMatchObject({ status: 0, sequence: 9 });
   });
 
+  test('RFC 6275 5.2.8: do not begin anew with younger nonces, which would let updates of before be replayed', () => {
+    const { host, node } = tested();
+    const first = node.updatePacket({ sequence: 10 });
+    host.give(first);
+    node.update({ sequence: 11, lifetime: 0 });
+    host.pass(seconds(31));
+    node.tests();
+    expect(replayed(host, node.updatePacket({ sequence: 5 }))).toMatchObject({ status: 135, sequence: 11 });
+    expect(replayed(host, node.updatePacket({ sequence: 12 }))).toMatchObject({ status: 0 });
+    expect(replayed(host, first)).toMatchObject({ status: 135, sequence: 12 });
+  });
+
   test('RFC 6275 5.2.8: are remembered of a binding that lost its place', () => {
     const { host } = world({ maxBindings: 1 });
     const node = nodeAt(host, HOME);

@@ -77,7 +77,7 @@ export class SiteShares<V> {
     return undefined;
   }
 
-  /** A walk over the sites, when the table is full: cheaper than the digests of the update that it is for. */
+  /** A walk over the sites, when the table is full: at worst as dear as the digests of the update that it is for. */
   #largestShare(): Share<V> {
     let largest: Share<V> = new Map();
     for (const share of this.#shares.values()) if (share.size > largest.size) largest = share;

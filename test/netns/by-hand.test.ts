@@ -13,6 +13,7 @@ import { eventually, requireOrSkip } from './support.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'homeport-by-hand-'));
 const FILES = join(directory, 'files');
+const STATE = join(directory, 'home-agent.state');
 const TIMEOUT_MS = 30_000;
 const SIZE = 40 * 1024 * 1024;
 const CLIENT = '2001:db8:c::1';
@@ -70,9 +71,20 @@ describe.skipIf(!requireOrSkip('tun'))('by hand', () => {
       a,
       'homeport: no answer from the home agent 2001:db8:1::1: is it running, and does it know a by this key?',
     );
-    const homeAgent = role('home', 'home-agent');
+    const homeAgent = role('home', 'home-agent', '--state', STATE);
     await says(homeAgent, 'a is registered at 2001:db8:a::1');
     await says(a, 'Server node a (2001:db8:a::1) serves http://[2001:db8:100::1]:80/.');
+    homeAgent.child.kill('SIGTERM');
+    await homeAgent.ended;
+  });
+
+  test('a home agent that starts again knows who was registered', { timeout: TIMEOUT_MS }, async () => {
+    const unsafe = role('home', 'home-agent', '--security', 'none');
+    await says(unsafe, 'homeport: UNSAFE: registrations are not protected (--security none)');
+    unsafe.child.kill('SIGTERM');
+    await unsafe.ended;
+    const homeAgent = role('home', 'home-agent', '--state', STATE);
+    await says(homeAgent, `Registrations taken up from ${STATE}: 1`);
   });
 
   /** Starts a node in b, and waits until a has met it. */

@@ -21,6 +21,7 @@ import {
 interface HomeAgentFlags extends RoleFlags {
   readonly group?: string;
   readonly security: HomeSecurity;
+  readonly state?: string;
   readonly address?: Address;
   readonly homePrefix?: Prefix;
 }
@@ -32,6 +33,7 @@ export function addHomeAgent(program: Command, terminal: Terminal): void {
     .addOption(groupOption());
   addRoleOptions(command)
     .addOption(securityOption())
+    .option('--state <file>', 'remember registrations in this file: they outlive the process')
     .optionsGroup('In place of what the group file says:')
     .option('--address <address>', 'address of the home agent', addressValue)
     .option('--home-prefix <prefix>', 'prefix of the home network, routed into the device', prefixValue)
@@ -41,11 +43,11 @@ export function addHomeAgent(program: Command, terminal: Terminal): void {
       const read = readGroupFile(flags.group);
       const homeAgent = flags.address ?? read.homeAgent;
       const group = checkGroup({ ...read, homeAgent, homePrefix: flags.homePrefix ?? read.homePrefix });
-      await checkWritable(flags.pcap);
+      for (const path of [flags.pcap, flags.state]) await checkWritable(path);
       await checkDevice(flags.device);
       for (const address of [homeAgent, group.homeAddress]) checkRouted(address, flags.device);
       const { runHomeAgent } = await import('../roles/home-agent.ts');
-      const { device, pcap, security } = flags;
-      await runHomeAgent({ device, group, pcap, security }, new Output(terminal, flags));
+      const { device, pcap, security, state } = flags;
+      await runHomeAgent({ device, group, pcap, security, state }, new Output(terminal, flags));
     });
 }

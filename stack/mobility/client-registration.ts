@@ -74,6 +74,7 @@ export class ClientRegistration {
   readonly #renewal: Timer;
   readonly #expiry: Timer;
   readonly #forgiveness: Timer;
+  readonly #tokenRenewal: Timer;
   readonly #rate = new UpdateRate();
   #sequence: number;
   #update: OutstandingUpdate | undefined;
@@ -99,6 +100,7 @@ export class ClientRegistration {
     this.#resend = calls.timers.timer((now) => this.#resendDue(now));
     this.#renewal = calls.timers.timer((now) => this.optimize(now));
     this.#expiry = calls.timers.timer((now) => this.#expired(now));
+    this.#tokenRenewal = calls.timers.timer((now) => this.runTests(now, { home: true, careOf: true }));
     this.#forgiveness = calls.timers.timer(() => {
       this.#refused = false;
     });
@@ -180,7 +182,8 @@ export class ClientRegistration {
       this.#sequence = ack.sequence;
       this.#resendSoon(now, update);
     } else if (ack.sequence === update.terms.sequence) {
-      if (status < FIRST_REJECTION) this.#bound(now, update, ack);
+      // Accepted for no time at all is as good as refused, and asking again at once would never end.
+      if (status < FIRST_REJECTION && ack.lifetime > 0) this.#bound(now, update, ack);
       else this.#refuse(now);
       this.#calls.events.bindingAcknowledged?.(now, this.client, status);
     }
@@ -215,6 +218,7 @@ export class ClientRegistration {
     this.#endExchange();
     this.#renewal.cancel();
     this.#expiry.cancel();
+    this.#tokenRenewal.cancel();
   }
 
   /** The binding may have changed hands meanwhile: the client is asked to take it from us again. */
@@ -259,7 +263,8 @@ export class ClientRegistration {
   stop(): void {
     this.homeTest.stop();
     this.careOfTest.stop();
-    for (const timer of [this.#resend, this.#renewal, this.#expiry, this.#forgiveness]) timer.cancel();
+    for (const timer of [this.#resend, this.#renewal, this.#expiry, this.#forgiveness, this.#tokenRenewal])
+      timer.cancel();
   }
 
   #makeTest(which: 'home' | 'care-of'): KeygenTest {
@@ -274,6 +279,7 @@ export class ClientRegistration {
   #testDone(now: Instant): void {
     if (!this.hasTokens(now)) return;
     if (this.#wantsBinding) this.sendUpdate(now);
+    this.#keepTokens(now);
     this.#calls.events.testsDone?.(now, this.client);
   }
 
@@ -343,7 +349,18 @@ export class ClientRegistration {
     this.#boundUntil = after(sentAt, lifetime);
     this.#expiry.set(this.#boundUntil);
     if (this.#calls.policy.renew) this.#renewal.set(after(sentAt, times(lifetime, RENEWAL_FRACTION)));
+    this.#keepTokens(now);
     if (!before) this.#calls.routeChanged(now, this.client);
+  }
+
+  /** While there is a binding: the tests anew, TOKEN_RESERVE before the first token of the two ends. */
+  #keepTokens(now: Instant): void {
+    const home = this.homeTest.held(now)?.expiresAt;
+    const careOf = this.careOfTest.held(now)?.expiresAt;
+    if (!this.#calls.policy.keepTokens || this.#boundUntil === undefined) return;
+    if (home === undefined || careOf === undefined) return;
+    const end = Math.min(home, careOf) as Instant;
+    this.#tokenRenewal.set(after(now, Math.max(0, elapsed(now, end) - TOKEN_RESERVE) as Duration));
   }
 
   /** The binding is gone, and wanted back, unless bindings are not renewed. */
@@ -357,6 +374,7 @@ export class ClientRegistration {
     this.#boundUntil = undefined;
     this.#expiry.cancel();
     this.#renewal.cancel();
+    this.#tokenRenewal.cancel();
     if (before !== this.direct) this.#calls.routeChanged(now, this.client);
   }
 

@@ -256,6 +256,7 @@ export class HomeRegistration {
     this.#registeredUntil = granted > 0 ? after(sentAt, granted) : undefined;
     this.#expiry.set(this.#registeredUntil ?? NEVER);
     if (granted > 0) this.#renewal.set(after(sentAt, renewalInterval(granted, ack)));
+    else if (this.#wanted) this.#resend.set(after(now, MAX_BINDACK_TIMEOUT)); // accepted for no time at all
     this.#events.homeRegistered?.(now, ack.status);
     this.#tellFlows(now, flows, ack);
     if (this.#pendingFlows.size > 0) this.#begin(now);
@@ -288,9 +289,9 @@ export class HomeRegistration {
   }
 }
 
-/** RFC 6275 6.2.4: by the home agent's advice where it gives one that is shorter than the lifetime. */
+/** RFC 6275 6.2.4: by the home agent's advice where it gives one that is shorter than the lifetime, and not zero. */
 function renewalInterval(granted: Duration, ack: BindingAcknowledgement): Duration {
   const advice = findOption(ack.options, 'refresh-advice')?.interval;
-  const interval = advice === undefined ? granted : times(LIFETIME_UNIT, advice);
+  const interval = advice === undefined || advice === 0 ? granted : times(LIFETIME_UNIT, advice);
   return times(Math.min(granted, interval) as Duration, RENEWAL_FRACTION);
 }

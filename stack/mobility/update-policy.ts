@@ -14,6 +14,17 @@ export interface UpdatePolicy {
    * INITIAL_BINDACK_TIMEOUT as RFC 6275 11.8 recommends. It doubles from there.
    */
   readonly firstWait: 'round-trips' | 'initial-timeout';
+  /**
+   * Repeats the tests of a bound client before their tokens end (210 s, RFC 6275 5.2.7), so that an update may leave at
+   * any moment: after a Binding Error, in a handoff, while the home agent is away. Costs both tests every three minutes
+   * in place of once a renewal.
+   */
+  readonly keepTokens: boolean;
 }
 
-export const DEFAULT_UPDATE_POLICY: UpdatePolicy = { acknowledge: true, renew: true, firstWait: 'round-trips' };
+export const DEFAULT_UPDATE_POLICY: UpdatePolicy = {
+  acknowledge: true,
+  renew: true,
+  firstWait: 'round-trips',
+  keepTokens: false,
+};

@@ -95,6 +95,12 @@ describe('refused', () => {
     expectNotBound(w);
   });
 
+  test('RFC 6275 11.7.3: accepted for no time at all is as good as refused', () => {
+    const { w } = acknowledged((sequence) => clientAckPacket({ sequence, lifetime: 0 }));
+    expectSilence(w.pass(seconds(64)));
+    expectNotBound(w);
+  });
+
   test('MN-3-2-1-2-010: after status 135 the next update goes on from its sequence number', () => {
     const { w } = acknowledged(() => clientAckPacket({ sequence: 4711, status: 135 }));
     expectPackets(w.pass(milliseconds(1)), clientUpdate({ sequence: 4712 })); // same nonce indices
@@ -120,6 +126,11 @@ describe('ignored', () => {
     ['none at all', (sequence: number): AckParts => ({ sequence, key: null })],
   ])('MN-3-2-1-2-024: a wrong authenticator (%s)', (_name, parts) => {
     expectIgnored((sequence) => clientAckPacket(parts(sequence)));
+  });
+
+  test('MN-3-2-1-2-024: a right authenticator in an option of another type', () => {
+    const alter = (mh: Uint8Array): void => setU8(mh, mh.length - 14, 1); // PadN
+    expectIgnored((sequence) => clientAckPacket({ sequence, alter }));
   });
 
   test('MN-3-2-1-2-025: padding behind the Binding Authorization Data', () => {

@@ -1,7 +1,7 @@
 // Mobile node: Binding Errors (RFC 6275 11.3.6) and ICMPv6 errors (11.3.5) that come to it, and those that it owes to
 // who sends a wrong Mobility Header (9.2, 11.2).
 
-import { describe, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { setU8 } from '../../stack/core/bytes.ts';
 import { seconds } from '../../stack/core/time.ts';
 import { type Address, UNSPECIFIED } from '../../stack/wire/address.ts';
@@ -29,6 +29,7 @@ import {
   expectHomeUpdates,
   expectTestsBegin,
   expectUnable,
+  only,
   registered,
   testing,
   UNACKNOWLEDGED,
@@ -137,6 +138,13 @@ describe('ICMPv6 errors that come', () => {
     expectSilence(w.pass(seconds(32)));
   });
 
+  test.each([0, 2])('MN-4-2-2-2-011: Parameter Problem code %i for CoTI says nothing of the correspondent', (code) => {
+    const { w, cookies } = testing();
+    expectSilence(w.give(parameterProblem(code, careOfTestInit(cookies.careOf))));
+    expectSilence(w.careOfTest({ cookie: cookies.careOf }));
+    expect(only(w.homeTest({ cookie: cookies.home })).mobility).toMatchObject({ kind: 'binding-update' });
+  });
+
   test('MN-4-2-2-2-011: Parameter Problem code 2 for a Home Address option leaves the binding as it is', () => {
     const { w } = bound();
     expectSilence(w.give(parameterProblem(2, directReply())));
@@ -178,6 +186,12 @@ describe('errors that it sends', () => {
   test('MN-4-2-1-2-010: unknown MH type by tunnel gets Binding Error 2 through it', () => {
     const { w, cookies } = testing();
     expectSilence(w.careOfTest({ cookie: cookies.careOf }));
+    const error = mobilityPacket({ source: HOME, destination: CN }, bindingError(2, UNSPECIFIED));
+    expectPackets(w.give(tunnelled(unknown(HOME))), reverseTunnelled(error));
+  });
+
+  test('MN-4-2-1-2-010: likewise where the correspondent is bound', () => {
+    const { w } = bound();
     const error = mobilityPacket({ source: HOME, destination: CN }, bindingError(2, UNSPECIFIED));
     expectPackets(w.give(tunnelled(unknown(HOME))), reverseTunnelled(error));
   });

@@ -85,6 +85,14 @@ describe('refused', () => {
     expectNotRegistered(w);
   });
 
+  test('RFC 6275 11.7.3: accepted for no time at all does not register; one more try a long time later', () => {
+    const { w, sequence } = acknowledged((s) => ({ sequence: s, lifetime: 0 }));
+    expectNotRegistered(w);
+    const sent = w.pass(seconds(33));
+    expect(timesFrom(0, sent)).toEqual([32]);
+    expectHomeUpdates(sent, sequence);
+  });
+
   test('MN-2-2-1-1-010: status 135 makes the next update go on from its sequence number', () => {
     const { w } = acknowledged(() => ({ sequence: 4711, status: 135 }));
     expectPackets(w.pass(milliseconds(1)), homeUpdate({ at: 0, sequence: 4712, resent: 1 }));

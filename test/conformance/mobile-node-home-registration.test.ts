@@ -115,4 +115,10 @@ describe('the renewal', () => {
     expect(renewal.at).toBe(80); // 4/5 of 100 s
     expectHomeUpdates([renewal], sequence);
   });
+
+  test('RFC 6275 6.2.4: an advice of 0 is none', () => {
+    const { w, sequence } = started();
+    expectSilence(w.homeAck({ sequence, options: [{ kind: 'refresh-advice', interval: 0 }] }));
+    expectSilence(w.pass(seconds(719)));
+  });
 });

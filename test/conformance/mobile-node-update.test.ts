@@ -98,6 +98,33 @@ describe('the renewal', () => {
   });
 });
 
+describe('the tokens', () => {
+  test('RFC 6275 5.2.7: kept, both tests are repeated before they end, and the binding is left alone', () => {
+    const { w, sequence } = bound({ updates: { keepTokens: true } });
+    const since = w.clock;
+    const cookies = expectTestInits(w.pass(seconds(180)));
+    expect(w.clock - since).toBe(180); // of 210 s
+    expectSilence(answer(w, cookies));
+    expect(w.node.hasTokens(w.now, CN)).toBe(true);
+    // So that an update can leave at once, long after the first tokens have ended.
+    w.pass(seconds(120));
+    expectPackets(w.bindingError(1), clientUpdate({ sequence: next(sequence) }));
+  });
+
+  test('RFC 6275 5.2.7: not kept, they end after 210 s and are got anew when an update is due', () => {
+    const { w } = bound();
+    expectSilence(w.pass(seconds(300)));
+    expect(w.node.hasTokens(w.now, CN)).toBe(false);
+    expectTestInits(w.bindingError(1));
+  });
+
+  test('RFC 6275 5.2.7: kept, a client that answers no test is bound to the end', () => {
+    const { w } = bound({ updates: { keepTokens: true } });
+    w.pass(seconds(415));
+    expectPackets(w.routedEcho(), directReply());
+  });
+});
+
 describe('a Binding Refresh Request', () => {
   test('MN-3-4-1-2-001: makes for both tests and then an update', () => {
     const { w, sequence } = bound();

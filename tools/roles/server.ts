@@ -126,7 +126,8 @@ class ServerNode {
   #mobileNode(host: Host, events: MobileNodeEvents) {
     const { homeAddress, careOf, homeAgent, bid, association, contact, members } = this.#options;
     const priority = contact ? CONTACT_PRIORITY : MEMBER_PRIORITY;
-    const config = { homeAddress, careOf, homeAgent, bid, priority, ...(association && { association }) };
+    const own = { homeAddress, careOf, homeAgent, bid, priority, ...(association && { association }) };
+    const config = { ...own, updates: { keepTokens: true } };
     const mobile = host.beMobileNode(config, {
       ...events,
       homeRegistered: (now, status) => {

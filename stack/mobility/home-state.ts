@@ -83,6 +83,7 @@ export function parseHomeState(bytes: Uint8Array): Parsed<HomeState> {
   if (bytes.length < HEADER_LEN || u32(bytes, 0) !== MAGIC) return malformed("not a home agent's state", 0);
   const version = u16(bytes, 4);
   if (version !== VERSION) return malformed(`state of version ${version}, where ${VERSION} is known`, 4);
+  if (u16(bytes, 6) !== 0) return malformed('reserved octets', 6);
   const memberCount = u32(bytes, 8);
   const flowCount = u32(bytes, 12);
   const flowsAt = HEADER_LEN + memberCount * MEMBER_LEN;
@@ -105,19 +106,26 @@ function parseMember(bytes: Uint8Array, at: number): Parsed<MemberState> {
   const flags = u16(bytes, at + 18);
   const priority = u16(bytes, at + 22);
   const careOf = readAddress(bytes, at + 24);
+  const sequence = u16(bytes, at + 20);
+  const lastTimestamp = u64(bytes, at + 48);
   const bound = (flags & FLAG.bound) !== 0;
+  const hasSequence = (flags & FLAG.sequence) !== 0;
+  const hasTimestamp = (flags & FLAG.timestamp) !== 0;
   if ((flags & ~FLAG.all) !== 0) return malformed('flags that nobody knows', at + 18);
-  if (bound && (flags & FLAG.sequence) === 0) return malformed('a binding without sequence number', at + 18);
+  if (bound && !hasSequence) return malformed('a binding without sequence number', at + 18);
+  if ((!hasSequence && sequence !== 0) || (!hasTimestamp && lastTimestamp !== 0n)) {
+    return malformed('a value that the flags deny', at + 18);
+  }
   if (bound ? priority < 1 || priority > MAX_PRIORITY : priority !== 0) return malformed('priority', at + 22);
   if (bound ? !careOf.isRoutableUnicast : !careOf.isUnspecified) return malformed('care-of address', at + 24);
   const member: MemberState = {
     home: readAddress(bytes, at),
     bid: u16(bytes, at + 16),
     careOf: bound ? careOf : undefined,
-    sequence: (flags & FLAG.sequence) === 0 ? undefined : u16(bytes, at + 20),
+    sequence: hasSequence ? sequence : undefined,
     priority,
     until: u64(bytes, at + 40),
-    lastTimestamp: (flags & FLAG.timestamp) === 0 ? undefined : u64(bytes, at + 48),
+    lastTimestamp: hasTimestamp ? lastTimestamp : undefined,
   };
   return parsed(member, at + MEMBER_LEN);
 }

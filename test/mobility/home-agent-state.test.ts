@@ -196,6 +196,19 @@ test('emit(parse(b)) is b, and no piece of b is a state', () => {
   );
 });
 
+test('a state with any octet changed is refused, or is another state', () => {
+  fc.assert(
+    fc.property(anyState, fc.nat(), fc.integer({ min: 1, max: 255 }), (state, place, change) => {
+      const bytes = emitHomeState(state);
+      const at = place % bytes.length;
+      bytes[at] = (bytes[at] ?? 0) ^ change;
+      const read = parseHomeState(bytes);
+      if (read.ok) expect(emitHomeState(read.value)).toEqual(bytes);
+    }),
+    { seed: 12, numRuns: 500 },
+  );
+});
+
 const STATE: HomeState = {
   members: [{ home: GROUP, bid: 1, careOf: CARE_OF[0], sequence: 7, priority: 10, until: 5n, lastTimestamp: 6n }],
   flows: [],
@@ -204,8 +217,10 @@ const faults: readonly [string, number, number, string][] = [
   ['another file', 0, 0, "not a home agent's state"],
   ['a later version', 5, 2, 'state of version 2, where 1 is known'],
   ['a count that is wrong', 11, 2, 'state of another length than it says'],
+  ['reserved octets that say something', 7, 1, 'reserved octets'],
   ['an unknown flag', 16 + 19, 15, 'flags that nobody knows'],
   ['a binding without sequence number', 16 + 19, 5, 'a binding without sequence number'],
+  ['a timestamp that the flags deny', 16 + 19, 3, 'a value that the flags deny'],
   ['a priority of 0', 16 + 23, 0, 'priority'],
   ['a multicast care-of address', 16 + 24, 0xff, 'care-of address'],
 ];

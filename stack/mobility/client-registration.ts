@@ -7,17 +7,11 @@ import type { Timer, TimerQueue } from '../core/timer-queue.ts';
 import type { Address } from '../wire/address.ts';
 import { BINDING_STATUS, type BindingAcknowledgement } from '../wire/mobility.ts';
 import type { CorrespondentSnapshot, MobileNodeEvents, RouteOptimization } from './api.ts';
-import {
-  FIRST_REJECTION,
-  INITIAL_BINDACK_TIMEOUT,
-  LIFETIME_UNIT,
-  MAX_BINDACK_TIMEOUT,
-  sequenceIsNewer,
-} from './constants.ts';
+import { FIRST_REJECTION, INITIAL_BINDACK_TIMEOUT, LIFETIME_UNIT, sequenceIsNewer } from './constants.ts';
 import { type HeldToken, KeygenTest } from './return-routability.ts';
 import { bindingManagementKey } from './rr-keys.ts';
+import { type OutstandingUpdate, UpdateExchange, type UpdateTerms } from './update-exchange.ts';
 import type { UpdatePolicy } from './update-policy.ts';
-import { UpdateRate } from './update-rate.ts';
 
 /** How long a client that did not answer, or refused, is left alone (RFC 6275 11.3.5: "some period of time"). */
 const REFUSAL_MEMORY: Duration = seconds(300);
@@ -29,18 +23,6 @@ const RENEWAL_RETRY: Duration = seconds(10);
  * with both tests sent three times and a handoff's preparation in between.
  */
 const TOKEN_RESERVE: Duration = seconds(30);
-/** Updates sent in one exchange, Binding Errors making for quick ones: the client answers all but what we need. */
-const MAX_UPDATE_TRIES = 40;
-
-/** What a Binding Update to the client is made of. */
-export interface UpdateTerms {
-  readonly sequence: number;
-  readonly acknowledge: boolean;
-  readonly lifetime: number;
-  readonly homeNonceIndex: number;
-  readonly careOfNonceIndex: number;
-  readonly kbm: Uint8Array;
-}
 
 /** What an entry needs of the mobile node it belongs to. */
 export interface RegistrationCalls {
@@ -56,30 +38,16 @@ export interface RegistrationCalls {
   routeChanged(now: Instant, client: Address): void;
 }
 
-/** A Binding Update that waits for its acknowledgement. */
-interface OutstandingUpdate {
-  readonly terms: UpdateTerms;
-  readonly sentAt: Instant;
-  /** Until it is sent again. */
-  readonly wait: Duration;
-  readonly tries: number;
-}
-
 export class ClientRegistration {
   readonly client: Address;
   readonly homeTest: KeygenTest;
   readonly careOfTest: KeygenTest;
   readonly #calls: RegistrationCalls;
-  readonly #resend: Timer;
+  readonly #updates: UpdateExchange;
   readonly #renewal: Timer;
   readonly #expiry: Timer;
   readonly #forgiveness: Timer;
   readonly #tokenRenewal: Timer;
-  readonly #rate = new UpdateRate();
-  #sequence: number;
-  #update: OutstandingUpdate | undefined;
-  /** The next sending is due early (or held back by the rate) and is followed by this wait, not a doubled one. */
-  #nextWait: Duration | undefined;
   /** When the binding at the client ends; undefined: there is none that we know of. */
   #boundUntil: Instant | undefined;
   #refused = false;
@@ -93,11 +61,15 @@ export class ClientRegistration {
 
   constructor(client: Address, sequence: number, calls: RegistrationCalls) {
     this.client = client;
-    this.#sequence = sequence;
     this.#calls = calls;
     this.homeTest = this.#makeTest('home');
     this.careOfTest = this.#makeTest('care-of');
-    this.#resend = calls.timers.timer((now) => this.#resendDue(now));
+    this.#updates = new UpdateExchange(calls.timers, sequence, {
+      terms: (now) => this.#terms(now),
+      send: (now, terms) => this.#send(now, terms),
+      tokensEnded: (now) => this.optimize(now),
+      failed: (now) => this.#failed(now),
+    });
     this.#renewal = calls.timers.timer((now) => this.optimize(now));
     this.#expiry = calls.timers.timer((now) => this.#expired(now));
     this.#tokenRenewal = calls.timers.timer((now) => this.runTests(now, { home: true, careOf: true }));
@@ -109,7 +81,7 @@ export class ClientRegistration {
   state(): RouteOptimization {
     if (this.#refused) return 'refused';
     if (this.#boundUntil !== undefined) return 'bound';
-    if (this.#updating) return 'updating';
+    if (this.#updates.running) return 'updating';
     return this.homeTest.running || this.careOfTest.running ? 'testing' : 'none';
   }
 
@@ -126,11 +98,7 @@ export class ClientRegistration {
 
   /** An exchange with the client is under way: an error it sends now may be about it. */
   get busy(): boolean {
-    return this.#updating || this.homeTest.running || this.careOfTest.running;
-  }
-
-  get #updating(): boolean {
-    return this.#update !== undefined || this.#nextWait !== undefined;
+    return this.#updates.running || this.homeTest.running || this.careOfTest.running;
   }
 
   hasTokens(now: Instant): boolean {
@@ -158,7 +126,7 @@ export class ClientRegistration {
     if (this.#suspended || !this.hasTokens(now)) return false;
     const measured = this.#calls.policy.firstWait === 'round-trips' ? this.careOfTest.roundTrip : undefined;
     this.#refused = false;
-    this.#transmit(now, measured === undefined ? INITIAL_BINDACK_TIMEOUT : times(measured, 2));
+    this.#updates.transmit(now, measured === undefined ? INITIAL_BINDACK_TIMEOUT : times(measured, 2));
     return true;
   }
 
@@ -170,7 +138,7 @@ export class ClientRegistration {
 
   /** RFC 6275 11.7.3. `verify` checks the authenticator under a key. */
   acknowledge(now: Instant, ack: BindingAcknowledgement, verify: (kbm: Uint8Array) => boolean): void {
-    const update = this.#update;
+    const update = this.#updates.outstanding;
     if (update === undefined) return;
     const { status } = ack;
     if (status >= BINDING_STATUS.expiredHomeNonce && status <= BINDING_STATUS.expiredNonces) {
@@ -179,8 +147,8 @@ export class ClientRegistration {
     } else if (!verify(update.terms.kbm)) {
       return;
     } else if (status === BINDING_STATUS.sequenceOutOfWindow) {
-      this.#sequence = ack.sequence;
-      this.#resendSoon(now, update);
+      this.#updates.sequence = ack.sequence;
+      this.#updates.resendSoon(now);
     } else if (ack.sequence === update.terms.sequence) {
       // Accepted for no time at all is as good as refused, and asking again at once would never end.
       if (status < FIRST_REJECTION && ack.lifetime > 0) this.#bound(now, update, ack);
@@ -192,7 +160,7 @@ export class ClientRegistration {
   /** Binding Error 1 (RFC 6275 11.3.6): the client has no binding, or not yet the one our update is to make. */
   bindingError(now: Instant): void {
     if (this.#suspended) return;
-    if (this.#update !== undefined) this.#resendSoon(now, this.#update);
+    if (this.#updates.outstanding !== undefined) this.#updates.resendSoon(now);
     else if (this.#boundUntil !== undefined) this.#expired(now);
     this.#calls.events.bindingError?.(now, this.client);
   }
@@ -239,7 +207,7 @@ export class ClientRegistration {
         nonceIndex: held.nonceIndex,
         remainingUs: elapsed(now, held.expiresAt),
       },
-      lastSequence: this.#sequence,
+      lastSequence: this.#updates.sequence,
       bindingRemainingUs: this.#boundUntil === undefined ? 0 : Math.max(0, elapsed(now, this.#boundUntil)),
       plain: this.state() === 'refused',
     };
@@ -255,7 +223,8 @@ export class ClientRegistration {
       if (ours === undefined || ours.expiresAt < held.expiresAt) this.homeTest.adopt(held);
     }
     // Until now this member had no binding at the client, so the donor's number is the one that counts.
-    if (this.#boundUntil === undefined || sequenceIsNewer(lastSequence, this.#sequence)) this.#sequence = lastSequence;
+    const counts = this.#boundUntil === undefined || sequenceIsNewer(lastSequence, this.#updates.sequence);
+    if (counts) this.#updates.sequence = lastSequence;
     if (plain) this.#remember(now);
   }
 
@@ -263,8 +232,8 @@ export class ClientRegistration {
   stop(): void {
     this.homeTest.stop();
     this.careOfTest.stop();
-    for (const timer of [this.#resend, this.#renewal, this.#expiry, this.#forgiveness, this.#tokenRenewal])
-      timer.cancel();
+    this.#updates.end();
+    for (const timer of [this.#renewal, this.#expiry, this.#forgiveness, this.#tokenRenewal]) timer.cancel();
   }
 
   #makeTest(which: 'home' | 'care-of'): KeygenTest {
@@ -283,55 +252,29 @@ export class ClientRegistration {
     this.#calls.events.testsDone?.(now, this.client);
   }
 
-  /** Every sending has a sequence number of its own (RFC 6275 11.8). Tokens that ran out are got anew first. */
-  #transmit(now: Instant, wait: Duration): void {
+  /** With the tokens there are. */
+  #terms(now: Instant): Omit<UpdateTerms, 'sequence'> | undefined {
     const home = this.homeTest.held(now);
     const careOf = this.careOfTest.held(now);
-    if (home === undefined || careOf === undefined) {
-      this.#endUpdate();
-      this.optimize(now);
-      return;
-    }
-    const earliest = this.#rate.earliest(now);
-    if (earliest > now) {
-      this.#nextWait = wait;
-      this.#resend.set(earliest);
-      return;
-    }
-    this.#sequence = (this.#sequence + 1) & 0xffff;
-    const terms: UpdateTerms = {
-      sequence: this.#sequence,
+    if (home === undefined || careOf === undefined) return undefined;
+    return {
       acknowledge: this.#calls.policy.acknowledge,
       lifetime: this.#calls.lifetimeUnits(now),
       homeNonceIndex: home.nonceIndex,
       careOfNonceIndex: careOf.nonceIndex,
       kbm: bindingManagementKey(home.token, careOf.token),
     };
-    this.#nextWait = undefined;
-    this.#update = { terms, sentAt: now, wait, tries: (this.#update?.tries ?? 0) + 1 };
-    this.#rate.note(now);
-    this.#resend.set(after(now, wait));
+  }
+
+  #send(now: Instant, terms: UpdateTerms): void {
     this.#calls.sendUpdate(now, this.client, terms);
     if (!terms.acknowledge) this.#hold(now, now, times(LIFETIME_UNIT, terms.lifetime));
-  }
-
-  /** At once, or as soon as the rate allows, and without backing off further. */
-  #resendSoon(now: Instant, update: OutstandingUpdate): void {
-    this.#nextWait = update.wait;
-    this.#resend.set(this.#rate.earliest(now));
-  }
-
-  #resendDue(now: Instant): void {
-    const early = this.#nextWait;
-    const { wait, tries } = this.#update ?? { wait: INITIAL_BINDACK_TIMEOUT, tries: 0 };
-    if (tries >= MAX_UPDATE_TRIES || (early === undefined && wait >= MAX_BINDACK_TIMEOUT)) this.#failed(now);
-    else this.#transmit(now, early ?? (Math.min(times(wait, 2), MAX_BINDACK_TIMEOUT) as Duration));
   }
 
   #repeatTests(now: Instant, status: number): void {
     if (status !== BINDING_STATUS.expiredCareOfNonce) this.homeTest.discardToken();
     if (status !== BINDING_STATUS.expiredHomeNonce) this.careOfTest.discardToken();
-    this.#endUpdate();
+    this.#updates.end();
     this.optimize(now);
   }
 
@@ -342,7 +285,7 @@ export class ClientRegistration {
   }
 
   #hold(now: Instant, sentAt: Instant, lifetime: Duration): void {
-    this.#endUpdate();
+    this.#updates.end();
     this.#wantsBinding = false;
     const before = this.direct;
     this.#route = undefined;
@@ -378,12 +321,6 @@ export class ClientRegistration {
     if (before !== this.direct) this.#calls.routeChanged(now, this.client);
   }
 
-  #endUpdate(): void {
-    this.#update = undefined;
-    this.#nextWait = undefined;
-    this.#resend.cancel();
-  }
-
   /** No answer to the last try. While there is a binding yet, that is no reason to take the client for plain. */
   #failed(now: Instant): void {
     if (this.#boundUntil !== undefined) {
@@ -407,7 +344,7 @@ export class ClientRegistration {
   #endExchange(): void {
     this.homeTest.stop();
     this.careOfTest.stop();
-    this.#endUpdate();
+    this.#updates.end();
     this.#wantsBinding = false;
   }
 

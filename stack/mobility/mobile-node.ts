@@ -19,13 +19,14 @@ import type {
   RouteOptimization,
 } from './api.ts';
 import { BindingUpdateList } from './binding-update-list.ts';
-import { ClientRegistration, type RegistrationCalls, type UpdateTerms } from './client-registration.ts';
+import { ClientRegistration, type RegistrationCalls } from './client-registration.ts';
 import { LIFETIME_UNIT, MAX_RR_LIFETIME_UNITS } from './constants.ts';
 import { HomeRegistration, type HomeRegistrationConfig } from './home-registration.ts';
 import type { MobilityDispatch, ReceivedMobility } from './mobility-dispatch.ts';
 import { endsWithAuthorization, UNSIGNED_AUTHORIZATION } from './mobility-options.ts';
 import { sendMobility } from './mobility-output.ts';
 import { signBinding, verifyBinding } from './rr-keys.ts';
+import type { UpdateTerms } from './update-exchange.ts';
 import { DEFAULT_UPDATE_POLICY, type UpdatePolicy } from './update-policy.ts';
 
 /** Octets that a client's packets to the home address may grow by on the way: the home agent's tunnel. */

@@ -46,6 +46,7 @@ export class Correspondent {
     dispatch.onMessage('care-of-test-init', (now, received) => this.#testInit(now, received));
     dispatch.onMessage('binding-update', (now, received) => this.#bindingUpdate(now, received));
     dispatch.onHomeAddressOption((_now, careOf, home) => this.#isBound(careOf, home));
+    dispatch.onCorrespondentBinding((home) => this.#cache.find(home) !== undefined);
     environment.ipv6.addHooks({
       output: { detour: (_source, destination, protocol) => this.#detour(destination, protocol) },
       // RFC 6275 8.2: discarded in silence unless a mobile node on this host takes it.

@@ -30,6 +30,8 @@ export interface HomeJudge {
   readonly prefixes: readonly Prefix[];
   readonly memberOfSpi: (spi: number) => HomeMember | undefined;
   readonly memberOfHome: (home: Address, bid: number | undefined) => HomeMember | undefined;
+  /** Has a correspondent on this host a binding of `home`? */
+  readonly isCorrespondents: (home: Address) => boolean;
   /** Time of day; undefined: no replay protection is asked for. */
   readonly clock: bigint | undefined;
 }
@@ -55,6 +57,7 @@ function checkProtected(judge: HomeJudge, hand: UpdateInHand): HomeUpdateVerdict
   }
   const refusal =
     checkReplay(judge, hand, member) ??
+    checkType(judge, hand) ??
     checkHome(judge, hand) ??
     checkOwner(hand, member) ??
     checkIdentifier(hand, member) ??
@@ -67,7 +70,10 @@ function checkUnprotected(judge: HomeJudge, hand: UpdateInHand): HomeUpdateVerdi
   const { home, update } = hand;
   const bid = findOption(update.options, 'binding-identifier')?.bid;
   const member = judge.memberOfHome(home, bid);
-  const refusal = checkHome(judge, hand) ?? (member && (checkIdentifier(hand, member) ?? checkSequence(hand, member)));
+  const refusal =
+    checkType(judge, hand) ??
+    checkHome(judge, hand) ??
+    (member && (checkIdentifier(hand, member) ?? checkSequence(hand, member)));
   if (refusal !== undefined) return { kind: 'reject', member, ...refusal };
   if (member !== undefined) return { kind: 'accept', member };
   // RFC 6275 10.3.2: nothing of that name to delete; else it is ours to say who may register (10.3.1).
@@ -93,6 +99,12 @@ function checkReplay({ clock }: HomeJudge, { update }: UpdateInHand, member: Hom
   if (timestamp === undefined) return { status: BINDING_STATUS.replayProtectionRequired, sequence };
   if (timestampIsFresh(timestamp, clock, member.lastTimestamp)) return undefined;
   return { status: BINDING_STATUS.replayMismatch, sequence };
+}
+
+/** RFC 6275 9.5.1: a correspondent's binding does not become a home registration. */
+function checkType(judge: HomeJudge, { home, update }: UpdateInHand): Rejection | undefined {
+  if (!judge.isCorrespondents(home)) return undefined;
+  return { status: BINDING_STATUS.registrationTypeChange, sequence: update.sequence };
 }
 
 /** RFC 6275 10.3.1: a home address on the home link, bound to somewhere else. */

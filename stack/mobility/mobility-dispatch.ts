@@ -48,6 +48,7 @@ export class MobilityDispatch {
   readonly #handlers = new Map<MobilityMessage['kind'], MobilityHandler[]>();
   readonly #tunnelEnds: TunnelEnd[] = [];
   readonly #judges: HomeAddressJudge[] = [];
+  readonly #correspondents: ((home: Address) => boolean)[] = [];
   readonly #errorListeners: ((now: Instant, report: IcmpErrorReport) => void)[] = [];
   readonly #bindingErrors = new RateLimit(BINDING_ERRORS_TO_A_SITE, BINDING_ERRORS);
 
@@ -77,6 +78,15 @@ export class MobilityDispatch {
 
   onHomeAddressOption(judge: HomeAddressJudge): void {
     this.#judges.push(judge);
+  }
+
+  /** A correspondent tells whether it has a binding of `home`, which no home registration may become (RFC 6275 9.5.1). */
+  onCorrespondentBinding(has: (home: Address) => boolean): void {
+    this.#correspondents.push(has);
+  }
+
+  hasCorrespondentBinding(home: Address): boolean {
+    return this.#correspondents.some((has) => has(home));
   }
 
   /** Errors about Mobility Headers that this host has sent. */

@@ -21,8 +21,8 @@ export const CARE_OF_2 = address('2001:db8:b::1');
 export const CORRESPONDENT = address('2001:db8:c::1');
 export const ROUTER = address('2001:db8:f::1');
 
-const SPI = 1000;
-const KEY = Uint8Array.from({ length: 20 }, (_, i) => i + 1);
+export const SPI = 1000;
+export const KEY = Uint8Array.from({ length: 20 }, (_, i) => i + 1);
 
 export interface UpdateParts {
   readonly sequence: number;

@@ -1,7 +1,9 @@
 // A home agent with `security: 'none'`: for peers that have no RFC 4285, where the way between the two is secured.
 
 import { expect, test } from 'vitest';
-import { address } from '../../stack/wire/address.ts';
+import { Correspondent } from '../../stack/mobility/correspondent.ts';
+import { HomeAgent } from '../../stack/mobility/home-agent.ts';
+import { address, prefix } from '../../stack/wire/address.ts';
 import type { MobilityOption } from '../../stack/wire/mobility-option.ts';
 import {
   AGENT,
@@ -12,9 +14,12 @@ import {
   expectRoutedReply,
   HOME,
   HomeAgentWorld,
+  KEY,
+  SPI,
 } from '../conformance/home-agent-world.ts';
 import type { Seen } from './packets.ts';
-import { theMessage } from './support.ts';
+import { ScriptedNode } from './scripted-node.ts';
+import { TestHost, theMessage } from './support.ts';
 
 /** Only what RFC 6275 knows. */
 const plain = (usual: MobilityOption[]): MobilityOption[] => usual.filter(({ kind }) => kind === 'alternate-care-of');
@@ -60,6 +65,21 @@ test('RFC 5648: without RFC 4285 the Binding Identifier says which member it is'
   expect(answer(w.update({ sequence: 15, options: named(4) })).message.status).toBe(129);
   expect(answer(w.update({ sequence: 15, options: named(3) })).message.status).toBe(0);
   expectRoutedReply(w.homeEcho(CARE_OF_1), CARE_OF_1);
+});
+
+test("RFC 6275 9.5.1: a correspondent's binding does not become a home registration: status 139", () => {
+  for (const security of ['rfc4285', 'none'] as const) {
+    const host = new TestHost(AGENT, { seed: 63, forwarding: true });
+    new Correspondent(host.environment, host.dispatch);
+    const node = new ScriptedNode(host, AGENT, HOME, CARE_OF_1);
+    node.tests();
+    expect(answer(node.update({ sequence: 1 })).message.status).toBe(0);
+    const associations = [{ home: HOME, spi: SPI, key: KEY }];
+    const homePrefixes = [prefix('2001:db8:100::/64')];
+    new HomeAgent(host.environment, host.dispatch, { address: AGENT, homePrefixes, associations, security });
+    const update = new HomeAgentWorld(64).updatePacket({ sequence: 15 });
+    expect(answer(host.give(update)).message).toMatchObject({ status: 139, sequence: 15 });
+  }
 });
 
 test('RFC 4285 5.1: by default an update without its option is met with silence', () => {

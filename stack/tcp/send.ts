@@ -160,6 +160,7 @@ export function refreshPath(tcb: Tcb, now: Instant): void {
   // Other headers: the packets go another way now (through a tunnel, or no more), with another round trip.
   if (tcb.path.overhead !== before.overhead) {
     tcb.rtt.pathChanged();
+    tcb.congestion.onOtherWay(tcb.snd.nxt);
     tcb.tuning.restart(now, tcb.rcv.read);
     forgetProbe(tcb);
   }

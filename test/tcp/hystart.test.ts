@@ -17,6 +17,11 @@ class Rounds {
     this.control = control;
   }
 
+  /** A way through a tunnel ends, say. */
+  otherWay(): void {
+    this.control.onOtherWay(this.#una + this.control.cwnd);
+  }
+
   round(...rtts: readonly number[]): number {
     const { control } = this;
     const before = control.cwnd;
@@ -55,6 +60,15 @@ describe.each(['cubic', 'newreno'] as const)('%s', (name) => {
     far.round(400);
     far.round(417);
     expect(far.round(417)).toBeLessThan(0.3);
+  });
+
+  test('RFC 9406 4.2: a longer round trip of another way is no queue, and what left before it is not measured', () => {
+    const rounds = fresh();
+    rounds.round(12);
+    rounds.otherWay();
+    expect([rounds.round(12), rounds.round(80), rounds.round(80)]).toEqual([1, 1, 1]);
+    rounds.round(100); // of this way it is
+    expect(rounds.round(100)).toBeLessThan(0.5);
   });
 
   test('RFC 9406 4.3: eight samples are needed', () => {

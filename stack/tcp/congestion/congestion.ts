@@ -47,6 +47,8 @@ export interface CongestionControl {
   /** The SYN had to be sent again (RFC 5681 3.1). */
   onSynLoss(): void;
   onMssChange(mss: number): void;
+  /** From position `nxt` on packets take another way, with another round trip; the window stays. */
+  onOtherWay(nxt: number): void;
   /** A new path about which nothing is known but the old ssthresh: initial window. */
   onNewPath(now: Instant): void;
   state(now: Instant): CongestionState;

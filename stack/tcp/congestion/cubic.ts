@@ -105,6 +105,10 @@ export class Cubic implements CongestionControl {
     this.cwnd = Math.max(this.cwnd, mss);
   }
 
+  onOtherWay(nxt: number): void {
+    this.#hyStart.restart(nxt);
+  }
+
   onNewPath(): void {
     this.#startAgain(initialWindow(this.#mss));
   }

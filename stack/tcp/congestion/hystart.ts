@@ -18,14 +18,17 @@ export class HyStart {
   #lastRoundMin = Number.POSITIVE_INFINITY;
   #roundMin = Number.POSITIVE_INFINITY;
   #samples = 0;
+  /** The round is of octets that took the way before this one: it is waited for, not measured. */
+  #otherWay = false;
   /** cssBaselineMinRtt; undefined: in slow start proper. */
   #baseline: number | undefined;
   #cssRounds = 0;
 
   /** 1: slow start as ever; 4: conservative slow start; 0: slow start is over. */
   divisor(ack: AckEvent): number {
+    const ofOtherWay = this.#otherWay; // so is the ACK that ends such a round
     if (ack.una >= this.#windowEnd) this.#beginRound(ack.nxt);
-    if (ack.rtt > 0) {
+    if (ack.rtt > 0 && !ofOtherWay) {
       this.#roundMin = Math.min(this.#roundMin, ack.rtt);
       this.#samples += 1;
     }
@@ -34,8 +37,19 @@ export class HyStart {
     return this.#cssRounds > CSS_ROUNDS ? 0 : CSS_GROWTH_DIVISOR;
   }
 
+  /** Packets take another way from position `nxt` on: its longer round trip is no queue. */
+  restart(nxt: number): void {
+    this.#windowEnd = nxt;
+    this.#otherWay = true;
+    this.#roundMin = Number.POSITIVE_INFINITY;
+    this.#samples = 0;
+    this.#baseline = undefined;
+    this.#cssRounds = 0;
+  }
+
   #beginRound(windowEnd: number): void {
     this.#windowEnd = windowEnd;
+    this.#otherWay = false;
     this.#lastRoundMin = this.#roundMin;
     this.#roundMin = Number.POSITIVE_INFINITY;
     this.#samples = 0;

@@ -73,6 +73,10 @@ export class NewReno implements CongestionControl {
     this.cwnd = Math.max(this.cwnd, mss);
   }
 
+  onOtherWay(nxt: number): void {
+    this.#hyStart.restart(nxt);
+  }
+
   onNewPath(): void {
     this.cwnd = initialWindow(this.#mss);
     this.#hyStart = new HyStart();

@@ -44,7 +44,12 @@ describe.skipIf(!requireOrSkip('tun'))('the Linux kernel and ECN', () => {
           accept: ours ? receiving : sending,
           tcp: { ecn: 'on' },
         });
-        expect(interop.connections().filter((c) => !known.has(c)).map((c) => c.info.ecn)).not.toContain(false); // biome-ignore format: one line
+        expect(
+          interop
+            .connections()
+            .filter((c) => !known.has(c))
+            .map((c) => c.info.ecn),
+        ).not.toContain(false);
         const { opened, accepted } = outcome;
         expect(accepted.received).toEqual(opened.sent);
         expect(opened.received).toEqual(accepted.sent);

@@ -136,7 +136,12 @@ describe('the receiver (RFC 3168 6.1.3)', () => {
     peer.send({ ack: 0, ...CE });
     peer.send({ text: 500, ack: 0 });
     peer.run(50);
-    expect(peer.rest().map(bits).some((b) => b !== 0)).toBe(false); // biome-ignore format: one line
+    expect(
+      peer
+        .rest()
+        .map(bits)
+        .some((b) => b !== 0),
+    ).toBe(false);
   });
 
   test('where it was not agreed on, a mark means nothing', () => {

@@ -79,6 +79,8 @@ export class Conversation {
   /** The application is inside a call into TCP. */
   #calling = false;
   #closedTold: Connection | undefined;
+  /** The connection on the node that it was given to last. */
+  #movedTo: Tcb | undefined;
   #outbox: WireSegment[] = [];
   #told: Told = { tcb: undefined, ...NOTHING_TOLD };
 
@@ -193,6 +195,7 @@ export class Conversation {
     this.host.ipv6.pathOverride = pathOverride;
     const installed = this.host.tcp.install(this.now, decoded.value, { congestion });
     law(typeof installed !== 'string', () => `install() says ${String(installed)}`);
+    this.#movedTo = tcbOf(installed);
     this.#adopt(installed);
     this.pass(milliseconds(silentMs));
     this.#call(() => this.host.tcp.resume(this.now, installed));
@@ -270,7 +273,8 @@ export class Conversation {
     this.#outbox = [];
     if (tcb === undefined) return;
     if (this.#told.tcb !== tcb) {
-      const moved = this.#told.tcb?.snd.iss === tcb.snd.iss && this.#told.tcb.rcv.irs === tcb.rcv.irs;
+      // Not by its numbers: a connection that is opened again in the same instant has the same ones.
+      const moved = tcb === this.#movedTo;
       this.#told = moved ? { ...this.#told, tcb } : { tcb, ...NOTHING_TOLD };
       if (!moved) return; // its predecessor may have spoken in the same step
     }

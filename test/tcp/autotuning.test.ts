@@ -2,7 +2,7 @@
 // the congestion window; and what they do not grow for.
 
 import { describe, expect, test } from 'vitest';
-import { milliseconds, seconds } from '../../stack/core/time.ts';
+import { microseconds, milliseconds, seconds } from '../../stack/core/time.ts';
 import { opened } from './scripted-peer.ts';
 import { firstDifference, type Pair, pair, pattern } from './support.ts';
 
@@ -129,6 +129,19 @@ describe('the send buffer', () => {
     made.world.runFor(seconds(10));
     expect(made.client.receivedLength).toBe(8 * MIB);
     expect(connection.info.sendBuffer).toBeLessThanOrEqual(16 * MIB);
+  });
+
+  test('stays within a megabyte where the round trip is too short for any device to fill more, however large cwnd', () => {
+    const sizes = [microseconds(10), milliseconds(10)].map((delay) => {
+      const made = pair({ delay, gso: true }, { client: unlimited, accepted: (app) => app.send(pattern(32 * MIB)) });
+      made.world.runFor(seconds(5));
+      expect(made.client.receivedLength).toBe(32 * MIB);
+      const { cwnd, sendBuffer } = made.server().connection.info;
+      expect(cwnd).toBeGreaterThan(MIB);
+      return sendBuffer;
+    });
+    expect(sizes[0]).toBe(MIB);
+    expect(sizes[1]).toBeGreaterThan(2 * MIB);
   });
 
   test('holds no more than two windows of a peer that offers little', () => {

@@ -46,6 +46,7 @@ export interface Ipv6Options {
 
 /** A path to ourselves or to nowhere. */
 const LOCAL_PATH: Path = {
+  way: '',
   mtu: 0xffff,
   overhead: 0,
   receiveOverhead: 0,
@@ -170,6 +171,7 @@ export class Ipv6 implements Ipv6Port, Ipv6Mobility {
     if (device === undefined) return NO_PATH;
     const tunnel = detour.tunnel === undefined ? 0 : IPV6_HEADER_LEN;
     return {
+      way: destination.key,
       mtu: pathMtu.get(destination, device.mtu),
       overhead: extensionLength(detour) + tunnel,
       receiveOverhead: hooks.receiveOverhead(local, remote),

@@ -67,6 +67,8 @@ export interface UpperLayer {
 
 /** The way from one of our addresses to a peer, as the upper layer has to know it. */
 export interface Path {
+  /** Names where packets are really sent: another name, and they take another way, with another round trip. */
+  readonly way: string;
   /** Largest packet on the wire, in octets, all headers included (path MTU). */
   readonly mtu: number;
   /** Octets put between or in front of the IPv6 header and the upper layer on the way out (HAO, RH2, tunnel). */

@@ -85,12 +85,14 @@ function measure(tcb: Tcb, now: Instant, seg: Segment, acknowledged: Acknowledge
   const flightSize = acknowledged.octets + tcb.snd.nxt - tcb.snd.una;
   const perRtt = Math.ceil(flightSize / Math.max(acknowledged.octets, 2 * tcb.snd.mss));
   if (acknowledged.sentAt !== undefined && !acknowledged.retransmitted) {
-    tcb.rtt.sample(elapsed(acknowledged.sentAt, now), perRtt);
+    if (tcb.rtt.measures(acknowledged.sentAt)) tcb.rtt.sample(elapsed(acknowledged.sentAt, now), perRtt);
     return;
   }
   const ticks = echoAge(tcb, now, seg);
+  if (ticks === undefined) return;
   // Within one tick: a tick at most. Zero would stay for ever as the least round trip, and RACK would wait for nothing.
-  if (ticks !== undefined) tcb.rtt.sample((Math.max(1, ticks) * 1000) as Duration, perRtt);
+  const age = (Math.max(1, ticks) * 1000) as Duration;
+  if (tcb.rtt.measures((now - age) as Instant)) tcb.rtt.sample(age, perRtt);
 }
 
 /** RFC 9293 3.10.7.4: SND.WND follows the newest segment, which SND.WL1 and SND.WL2 tell. */

@@ -112,6 +112,11 @@ export class Flight {
   #transmissions = 0;
   readonly #acknowledged: Acknowledged = { octets: 0, sackedOctets: 0, sentAt: undefined, retransmitted: false };
 
+  /** How many have left so far: the greatest Run.order. */
+  get transmissions(): number {
+    return this.#transmissions;
+  }
+
   get isEmpty(): boolean {
     return this.head === undefined;
   }

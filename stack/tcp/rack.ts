@@ -31,6 +31,9 @@ export class Rack implements DeliverySink {
   #reoWndPersist = REO_WND_PERSIST;
   /** RACK.dsack_round: no second step before SND.UNA is here. */
   #dsackRound: Position | undefined;
+  /** What was sent until then (Run.order) took another way, on which it may need this long (other-way.ts). */
+  #formerOrder = 0;
+  #formerPatience: Duration = ZERO;
   /** A copy that we sent was not needed, says the ACK at hand. */
   #spurious = false;
   #now: Instant = EPOCH;
@@ -77,6 +80,18 @@ export class Rack implements DeliverySink {
     return this.endSeq > run.end && this.#xmitOrder >= run.order;
   }
 
+  /** What is sent after transmission `order` takes another way; what was sent until then has `patience` to arrive. */
+  leaveWay(order: number, patience: Duration): void {
+    this.#formerOrder = order;
+    this.#formerPatience = patience;
+  }
+
+  /** How much longer than `usual` to wait for a segment: not at all where it went the way that RACK.rtt is of. */
+  patienceWith(run: Run, usual: number): number {
+    const overtaken = this.#tookFormerWay(run) && this.#xmitOrder > this.#formerOrder;
+    return overtaken ? Math.max(usual, this.#formerPatience) : usual;
+  }
+
   /** RFC 8985 6.2, step 4, DSACK-based adaptation: once a round, at most. */
   adapt(una: Position, nxt: Position): void {
     if (this.#dsackRound !== undefined && una >= this.#dsackRound) this.#dsackRound = undefined;
@@ -111,7 +126,13 @@ export class Rack implements DeliverySink {
   /** Step 3. */
   #detectReordering(run: Run): void {
     if (run.end > this.#fack) this.#fack = run.end;
-    if (run.end < this.#fackBefore && !run.retransmitted) this.reorderingSeen = true;
+    const late = run.end < this.#fackBefore && !run.retransmitted;
+    if (late && !this.#tookFormerWay(run)) this.reorderingSeen = true;
+  }
+
+  /** Not of what a donor sent: when is not known, and it goes again on evidence (sack.ts). */
+  #tookFormerWay(run: Run): boolean {
+    return run.order <= this.#formerOrder && !run.inherited;
   }
 }
 
@@ -126,7 +147,7 @@ export function detectLossByTime(tcb: Tcb, now: Instant): void {
     for (let run = flight.sent.oldest; run !== undefined && run.sentAt <= rack.xmitTs; run = next) {
       next = run.sentAfter;
       if (!rack.isAfter(run)) continue; // of the same instant
-      const remaining = run.sentAt + patience - now;
+      const remaining = run.sentAt + rack.patienceWith(run, patience) - now;
       if (remaining <= 0) {
         flight.markLostAgain(run);
         continue;
@@ -134,7 +155,7 @@ export function detectLossByTime(tcb: Tcb, now: Instant): void {
       timeout = Math.max(timeout, remaining);
       late += 1;
       if (late === MAX_LATE_RUNS) {
-        timeout = rack.xmitTs + patience - now; // by then all of them are due
+        timeout = Math.max(timeout, rack.xmitTs + patience - now); // by then all of them are due, but for another way's
         break;
       }
     }

@@ -2,7 +2,7 @@
 // several samples are taken in one round trip. Samples come from the flight (Karn's rule there) or, for what
 // was retransmitted, from echoed timestamps.
 
-import { type Duration, ZERO } from '../core/time.ts';
+import { type Duration, type Instant, ZERO } from '../core/time.ts';
 import { CLOCK_GRANULARITY, INITIAL_RTO, MAX_RTO, MIN_RTO, RTO_AFTER_SYN_LOSS } from './limits.ts';
 
 const ALPHA = 1 / 8;
@@ -32,6 +32,8 @@ export class RttEstimator {
   /** The next sample starts from these, or from itself where it is larger (step 8). */
   #atLeast: { readonly srtt: number; readonly rttvar: number } | undefined;
   #rto: number = INITIAL_RTO;
+  /** Only what left after this took the way that is measured; undefined: all did. */
+  #since: Instant | undefined;
   /** The last samples, the oldest at #oldest. */
   readonly #recent: number[] = [];
   #oldest = 0;
@@ -39,6 +41,11 @@ export class RttEstimator {
   /** With back-off. */
   get rto(): Duration {
     return Math.min(MAX_RTO, this.#rto * (1 << Math.min(this.backoff, 16))) as Duration;
+  }
+
+  /** Without back-off: within this a segment is acknowledged. */
+  get rtoOfWay(): Duration {
+    return this.#rto as Duration;
   }
 
   /** The least of the last samples: the round trip as the path's queue makes it now, without what jitter adds. */
@@ -81,13 +88,23 @@ export class RttEstimator {
     this.#atLeast = this.#before;
   }
 
-  /** What was measured is of another path: the next sample counts as the first. The RTO stays until then. */
-  pathChanged(): void {
+  /**
+   * What was measured is of another path: the next sample counts as the first, and only what leaves from now on gives
+   * one. Until then RFC 6298 2.1 is in force: no less than a second, for nothing is known of this path.
+   */
+  pathChanged(now: Instant): void {
+    this.#since = now;
+    this.#rto = Math.max(this.#rto, INITIAL_RTO);
     this.srtt = undefined;
     this.minRtt = undefined;
     this.#atLeast = undefined;
     this.#recent.length = 0;
     this.#oldest = 0;
+  }
+
+  /** May what was sent then give a sample? */
+  measures(sentAt: Instant): boolean {
+    return this.#since === undefined || sentAt > this.#since;
   }
 
   /** RFC 6298 5.7: the handshake is over and its SYN had to be sent again. */

@@ -4,8 +4,9 @@
 import { after, type Instant } from '../core/time.ts';
 import type { Run } from './flight.ts';
 import { SWS_OVERRIDE } from './limits.ts';
-import { forgetProbe, noteProbeResent } from './mtu-probe.ts';
+import { noteProbeResent } from './mtu-probe.ts';
 import { timestampValue, updateSendMss } from './options.ts';
+import { takeOtherWay } from './other-way.ts';
 import { currentMss, emitRange, maxText, sendAck } from './output.ts';
 import { type Position, SYN_POSITION } from './position.ts';
 import { idleFor, sendRoom } from './recovery.ts';
@@ -157,12 +158,6 @@ function armTimers(tcb: Tcb, now: Instant): void {
 export function refreshPath(tcb: Tcb, now: Instant): void {
   const before = tcb.path;
   tcb.path = tcb.layer.ipv6.path(now, tcb.local.address, tcb.remote.address);
-  // Other headers: the packets go another way now (through a tunnel, or no more), with another round trip.
-  if (tcb.path.overhead !== before.overhead) {
-    tcb.rtt.pathChanged();
-    tcb.congestion.onOtherWay(tcb.snd.nxt);
-    tcb.tuning.restart(now, tcb.rcv.read);
-    forgetProbe(tcb);
-  }
+  if (tcb.path.way !== before.way) takeOtherWay(tcb, now);
   updateSendMss(tcb);
 }

@@ -8,6 +8,7 @@ import type { Device, DeviceOffloads, Frame, FramesHandler } from '../../stack/d
 import { cutSuperFrame } from '../../stack/device/segment.ts';
 import { type Detour, DIRECT } from '../../stack/ipv6/hooks.ts';
 import { Ipv6 } from '../../stack/ipv6/ipv6.ts';
+import { lastDestination } from '../../stack/ipv6/output.ts';
 import { address, prefix } from '../../stack/wire/address.ts';
 import { PROTOCOL, pseudoHeaderSum } from '../../stack/wire/ipv6.ts';
 import { seq, seqAdd } from '../../stack/wire/seq.ts';
@@ -146,7 +147,8 @@ describe.each(detours)('a packet that goes $name', ({ detour, overhead }) => {
     const { ipv6 } = world({ offloads: TSO });
     ipv6.addHooks({ output: { detour: () => detour, receiveOverhead: () => 24 } });
     const gso = detour.tunnel === undefined;
-    const rest = { receiveOverhead: 24, probe: 0, gso, queueFrames: Number.POSITIVE_INFINITY };
+    const way = lastDestination(detour, REMOTE_HOME).key;
+    const rest = { way, receiveOverhead: 24, probe: 0, gso, queueFrames: Number.POSITIVE_INFINITY };
     expect(ipv6.path(START, HOME, REMOTE_HOME)).toEqual({ mtu: 1500, overhead, ...rest });
   });
 

@@ -1,6 +1,6 @@
 // A download of the test stream by the simulated client, to be watched while handoffs come and go.
 
-import type { Connection } from '../../stack/tcp/api.ts';
+import type { Connection, TcpOptions } from '../../stack/tcp/api.ts';
 import { newProgress, readStream, type StreamProgress } from './apps.ts';
 import { type ClientNode, CONTACT, type World } from './world.ts';
 
@@ -10,8 +10,13 @@ export interface Download {
 }
 
 /** Connects to the contact address, reads to the end and closes. Throws when no connection can be opened. */
-export function download(world: World, port: number, client: ClientNode = world.c): Download {
-  const connection = client.host.tcp.connect(world.now, { remote: { address: CONTACT, port } });
+export function download(
+  world: World,
+  port: number,
+  client: ClientNode = world.c,
+  options: Partial<TcpOptions> = {},
+): Download {
+  const connection = client.host.tcp.connect(world.now, { remote: { address: CONTACT, port }, ...options });
   if (typeof connection === 'string') throw new Error(connection);
   const progress = newProgress();
   connection.events = {

@@ -4,7 +4,13 @@
 import type { Random } from '../../stack/core/random.ts';
 import type { Instant } from '../../stack/core/time.ts';
 import type { TimerQueue } from '../../stack/core/timer-queue.ts';
-import { type Device, type Frame, type FramesHandler, NO_OFFLOADS } from '../../stack/device/device.ts';
+import {
+  type Device,
+  type DeviceOffloads,
+  type Frame,
+  type FramesHandler,
+  NO_OFFLOADS,
+} from '../../stack/device/device.ts';
 import { Link, type LinkConditions } from '../../stack/device/fault.ts';
 import { cutSuperFrame } from '../../stack/device/segment.ts';
 import { type Prefix, readAddress } from '../../stack/wire/address.ts';
@@ -49,6 +55,12 @@ export class Internet {
     return device;
   }
 
+  /** This node sends super-frames, which its device cuts. */
+  offload(name: string): void {
+    const device = this.#nodes.get(name);
+    if (device !== undefined) device.offloads = { checksum: true, tso: true };
+  }
+
   /** Conditions of the link from one node to another (this direction only), now or later. */
   configure(from: string, to: string, conditions: Partial<LinkConditions>): void {
     const key = `${from}>${to}`;
@@ -89,7 +101,7 @@ export class Internet {
 }
 
 class SimDevice implements Device {
-  readonly offloads = NO_OFFLOADS;
+  offloads: DeviceOffloads = NO_OFFLOADS;
   readonly name: string;
   readonly mtu: number;
   readonly #emit: (now: Instant, packet: Uint8Array) => void;

@@ -77,7 +77,15 @@ class LinkIpv6 implements Ipv6Port {
   }
 
   path(): Path {
-    return { mtu: MTU, overhead: 0, receiveOverhead: 0, probe: 0, gso: false, queueFrames: Number.POSITIVE_INFINITY };
+    return {
+      way: '',
+      mtu: MTU,
+      overhead: 0,
+      receiveOverhead: 0,
+      probe: 0,
+      gso: false,
+      queueFrames: Number.POSITIVE_INFINITY,
+    };
   }
 
   selectSource(): Address {

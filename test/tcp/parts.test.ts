@@ -226,7 +226,7 @@ describe('RttEstimator', () => {
     expect(rtt.recent).toBe(milliseconds(30));
     rtt.sample(milliseconds(90));
     expect(rtt.recent).toBe(milliseconds(50));
-    rtt.pathChanged();
+    rtt.pathChanged(milliseconds(1000) as unknown as Instant);
     expect(rtt.recent).toBeUndefined();
     rtt.sample(milliseconds(70));
     expect(rtt.recent).toBe(milliseconds(70));

@@ -222,6 +222,7 @@ export class FakeIpv6 implements Ipv6Port {
     return {
       mtu,
       overhead: 0,
+      way: '',
       receiveOverhead: 0,
       probe: 0,
       gso,

@@ -13,7 +13,8 @@ import type { MobilityOption } from '../wire/mobility-option.ts';
 import type { MobilityEnvironment } from './api.ts';
 import type { UpdateInHand } from './binding-update-check.ts';
 import { LIFETIME_UNIT, MAX_DELETE_BCE_TIMEOUT, MAX_LIFETIME_UNITS } from './constants.ts';
-import { clientOfFlow } from './flow-binding.ts';
+import { FlowBudget, flowOfClient, NO_FID } from './flow-binding.ts';
+import { takeFlowOptions } from './flow-request.ts';
 import { type HomeAnswer, sendHomeAcknowledgement } from './home-acknowledgement.ts';
 import { type BindingTerms, HomeAddressBindings, type HomeMember, type MemberAssociation } from './home-bindings.ts';
 import { homeStateOf, takeUp } from './home-memory.ts';
@@ -24,8 +25,6 @@ import { findOption } from './mobility-options.ts';
 
 /** RFC 6275 10.3.1 leaves the longest lifetime to the home agent. */
 const DEFAULT_MAX_LIFETIME: Duration = seconds(3600);
-/** Status of a Flow Identification option (RFC 6089 4.2). */
-const FLOW_STATUS = { success: 0, prohibited: 129, selectorNotSupported: 132 } as const;
 /** BID-PRI of a binding that names none. */
 const NO_PRIORITY = 127;
 
@@ -51,6 +50,7 @@ export class HomeAgent {
   readonly #security: HomeSecurity;
   readonly #maxLifetimeUnits: number;
   readonly #homes = new Map<string, HomeAddressBindings>();
+  readonly #flowBudget = new FlowBudget();
   readonly #memberOfSpi = new Map<number, HomeMember>();
 
   constructor(environment: MobilityEnvironment, dispatch: MobilityDispatch, config: HomeAgentConfig) {
@@ -77,7 +77,7 @@ export class HomeAgent {
   addMember(association: MemberAssociation): void {
     if (this.#memberOfSpi.has(association.spi)) throw new Error(`SPI ${association.spi} is given to two members`);
     const { home } = association;
-    const bindings = this.#homes.get(home.key) ?? new HomeAddressBindings(home);
+    const bindings = this.#homes.get(home.key) ?? new HomeAddressBindings(home, this.#flowBudget);
     this.#homes.set(home.key, bindings);
     const member: HomeMember = {
       association,
@@ -105,7 +105,7 @@ export class HomeAgent {
 
   /** Sends all of this client's packets to one member (as that member itself can ask for, RFC 6089). */
   bindFlow(home: Address, client: Address, bid: number): void {
-    this.#homes.get(home.key)?.flows.bind(client, bid);
+    this.#homes.get(home.key)?.flows.bind(flowOfClient(client, NO_FID, bid));
     this.#config.stateChanged?.();
   }
 
@@ -189,7 +189,7 @@ export class HomeAgent {
     } else {
       this.#bind(now, hand, member, times(LIFETIME_UNIT, lifetime));
     }
-    const flows = lifetime === 0 ? [] : this.#bindFlows(update, member);
+    const flows = this.#takeFlows(update, member);
     const answer = { status: BINDING_STATUS.accepted, sequence: update.sequence, lifetime, flows };
     this.#acknowledge(now, hand, member, answer);
     this.#config.stateChanged?.();
@@ -218,20 +218,12 @@ export class HomeAgent {
     if (before === undefined || !before.equals(careOf)) this.#tell(now, member, careOf);
   }
 
-  /** RFC 6089 5.2, for flows by client; the answer bears each option with its status. */
-  #bindFlows(update: BindingUpdate, member: HomeMember): MobilityOption[] {
-    const answers: MobilityOption[] = [];
-    const { bid, home } = member.association;
-    for (const option of update.options) {
-      if (option.kind !== 'flow-identification') continue;
-      const client = clientOfFlow(option);
-      let status: number = FLOW_STATUS.success;
-      if (bid === undefined) status = FLOW_STATUS.prohibited;
-      else if (client === undefined) status = FLOW_STATUS.selectorNotSupported;
-      else this.#homes.get(home.key)?.flows.bind(client, bid);
-      answers.push({ ...option, status, subOptions: [] });
-    }
-    return answers;
+  /** RFC 6089 5.2: a binding that ends takes its flows along. */
+  #takeFlows(update: BindingUpdate, { association, binding }: HomeMember): MobilityOption[] {
+    const bindings = this.#homes.get(association.home.key);
+    if (bindings === undefined || binding === undefined) return [];
+    const isBound = (bid: number): boolean => bindings.isBoundAs(bid);
+    return takeFlowOptions(update, { bid: association.bid, flows: bindings.flows, isBound });
   }
 
   #acknowledge(now: Instant, hand: UpdateInHand, member: HomeMember | undefined, answer: HomeAnswer): void {
@@ -266,7 +258,7 @@ export class HomeAgent {
   #intercept(now: Instant, packet: ForwardedPacket): 'pass' | 'taken' {
     const { source, destination, bytes } = packet;
     if (!this.#isHome(destination)) return 'pass';
-    const binding = this.#homes.get(destination.key)?.select(source);
+    const binding = this.#homes.get(destination.key)?.select(source, bytes);
     if (binding !== undefined) {
       this.#environment.ipv6.tunnel(now, bytes, this.address, binding.careOf);
     } else {

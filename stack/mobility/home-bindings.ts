@@ -7,7 +7,7 @@ import type { Timer } from '../core/timer-queue.ts';
 import type { Detour } from '../ipv6/hooks.ts';
 import type { Address } from '../wire/address.ts';
 import type { SecurityAssociation } from './authentication.ts';
-import { FlowBindings } from './flow-binding.ts';
+import { FlowBindings, type FlowBudget } from './flow-binding.ts';
 import { MemberRanking } from './member-ranking.ts';
 
 /** Stands for no Binding Identifier: RFC 5648 4.1 reserves it. */
@@ -49,15 +49,16 @@ export interface HomeMember {
 /** A home address and all who share it. Nothing here takes longer the more there are, but for a logarithm. */
 export class HomeAddressBindings {
   readonly home: Address;
-  readonly flows = new FlowBindings();
+  readonly flows: FlowBindings;
   readonly #memberOfBid = new Map<number, HomeMember>();
   readonly #bound = new Set<HomeMember>();
   readonly #ranking = new MemberRanking();
   /** How many members are bound to each care-of address. */
   readonly #careOfAddresses = new Map<string, number>();
 
-  constructor(home: Address) {
+  constructor(home: Address, flows?: FlowBudget) {
     this.home = home;
+    this.flows = new FlowBindings(flows);
   }
 
   /** Members that may register. */
@@ -110,11 +111,26 @@ export class HomeAddressBindings {
     if (association.bid !== undefined) this.flows.removeAllOf(association.bid);
   }
 
-  /** The binding that packets from `client` take: its flow's, else the one with the best priority. */
-  select(client: Address): HomeBinding | undefined {
-    const bid = this.flows.find(client);
-    const ofFlow = bid === undefined ? undefined : this.memberOf(bid)?.binding;
-    return ofFlow ?? this.#ranking.best()?.binding;
+  /**
+   * The binding that packets from `client` take: its flow's, else the one with the best priority. Without the packet,
+   * flows that ask for more than its source are left out.
+   */
+  select(client: Address, packet?: Uint8Array): HomeBinding | undefined {
+    return this.flows.find(client, packet, (bids) => this.#bestOf(bids)) ?? this.#ranking.best()?.binding;
+  }
+
+  isBoundAs(bid: number): boolean {
+    return bid !== NO_BID && this.memberOf(bid)?.binding !== undefined;
+  }
+
+  /** RFC 6089 4.1: of several the one with the best BID-PRI, the first among equals. */
+  #bestOf(bids: readonly number[]): HomeBinding | undefined {
+    let best: HomeBinding | undefined;
+    for (const bid of bids) {
+      const binding = this.memberOf(bid)?.binding;
+      if (binding !== undefined && (best === undefined || binding.priority < best.priority)) best = binding;
+    }
+    return best;
   }
 
   isCareOfAddress(careOf: Address): boolean {

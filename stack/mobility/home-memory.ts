@@ -17,7 +17,7 @@ export function homeStateOf(homes: Iterable<HomeAddressBindings>, now: Instant, 
       const state = memberStateOf(member, now, clock);
       if (state !== undefined) members.push(state);
     }
-    for (const { client, bid } of ofHome.all()) flows.push({ home, client, bid });
+    for (const flow of ofHome.all()) flows.push({ home, flow });
   }
   return { members, flows };
 }
@@ -57,9 +57,9 @@ export function takeUp(state: HomeState, homes: ReadonlyMap<string, HomeAddressB
     const member = homes.get(remembered.home.key)?.memberOf(remembered.bid);
     if (member !== undefined && takeUpMember(remembered, member, heir)) bindings += 1;
   }
-  for (const { home, client, bid } of state.flows) {
+  for (const { home, flow } of state.flows) {
     const ofHome = homes.get(home.key);
-    if (ofHome?.memberOf(bid)?.binding !== undefined) ofHome.flows.bind(client, bid);
+    if (ofHome?.isBoundAs(flow.owner)) ofHome.flows.bind(flow);
   }
   return bindings;
 }

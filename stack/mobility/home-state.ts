@@ -2,11 +2,14 @@
 // ended a moment ago, the greatest timestamps (RFC 4285 6), flow bindings. Times are the time of day, so that what ended
 // meanwhile has ended. Holds no keys. Parsing never throws; what is in a state of ours but cannot be is refused whole.
 //
-//   'HPHA' | version (2) | 0 (2) | members (4) | flows (4) | members, 56 octets each | flows, 34 octets each
+//   'HPHA' | version (2) | 0 (2) | members (4) | flows (4) | members, 56 octets each | flows
+//   a flow: home address (16) | its owner's BID (2) | FID (2) | FID-PRI (2) | length (2) | sub-options (RFC 6089 4.2.1)
 
-import { setU16, setU32, setU64, u16, u32, u64 } from '../core/bytes.ts';
+import { EMPTY, equalBytes, setU16, setU32, setU64, u16, u32, u64 } from '../core/bytes.ts';
 import { malformed, type Parsed, parsed } from '../core/parsed.ts';
 import { type Address, readAddress, UNSPECIFIED } from '../wire/address.ts';
+import { flowSubOptionBytes, parseFlowSubOptions } from '../wire/flow-identification.ts';
+import { type FlowBinding, flowOption } from './flow-binding.ts';
 
 export interface MemberState {
   readonly home: Address;
@@ -25,8 +28,7 @@ export interface MemberState {
 
 export interface FlowState {
   readonly home: Address;
-  readonly client: Address;
-  readonly bid: number;
+  readonly flow: FlowBinding;
 }
 
 export interface HomeState {
@@ -35,16 +37,19 @@ export interface HomeState {
 }
 
 const MAGIC = 0x4850_4841;
-const VERSION = 1;
+const VERSION = 2;
 const HEADER_LEN = 16;
 const MEMBER_LEN = 56;
-const FLOW_LEN = 34;
+/** Without its sub-options. */
+const FLOW_LEN = 24;
 const MAX_PRIORITY = 127;
 
 const FLAG = { bound: 1, sequence: 2, timestamp: 4, all: 7 } as const;
 
 export function emitHomeState({ members, flows }: HomeState): Uint8Array {
-  const bytes = new Uint8Array(HEADER_LEN + members.length * MEMBER_LEN + flows.length * FLOW_LEN);
+  const subOptions = flows.map(({ flow }) => flowSubOptionBytes(flowOption(flow).subOptions));
+  const flowsLen = subOptions.reduce((sum, { length }) => sum + FLOW_LEN + length, 0);
+  const bytes = new Uint8Array(HEADER_LEN + members.length * MEMBER_LEN + flowsLen);
   setU32(bytes, 0, MAGIC);
   setU16(bytes, 4, VERSION);
   setU32(bytes, 8, members.length);
@@ -54,13 +59,20 @@ export function emitHomeState({ members, flows }: HomeState): Uint8Array {
     emitMember(member, bytes, at);
     at += MEMBER_LEN;
   }
-  for (const { home, client, bid } of flows) {
-    home.write(bytes, at);
-    client.write(bytes, at + 16);
-    setU16(bytes, at + 32, bid);
-    at += FLOW_LEN;
-  }
+  flows.forEach((flow, i) => {
+    at = emitFlow(flow, subOptions[i] ?? EMPTY, bytes, at);
+  });
   return bytes;
+}
+
+function emitFlow({ home, flow }: FlowState, subOptions: Uint8Array, bytes: Uint8Array, at: number): number {
+  home.write(bytes, at);
+  setU16(bytes, at + 16, flow.owner);
+  setU16(bytes, at + 18, flow.fid);
+  setU16(bytes, at + 20, flow.priority);
+  setU16(bytes, at + 22, subOptions.length);
+  bytes.set(subOptions, at + FLOW_LEN);
+  return at + FLOW_LEN + subOptions.length;
 }
 
 function emitMember(member: MemberState, bytes: Uint8Array, at: number): void {
@@ -87,8 +99,7 @@ export function parseHomeState(bytes: Uint8Array): Parsed<HomeState> {
   const memberCount = u32(bytes, 8);
   const flowCount = u32(bytes, 12);
   const flowsAt = HEADER_LEN + memberCount * MEMBER_LEN;
-  const end = flowsAt + flowCount * FLOW_LEN;
-  if (bytes.length !== end) return malformed('state of another length than it says', 8);
+  if (bytes.length < flowsAt + flowCount * FLOW_LEN) return malformed('state of another length than it says', 8);
   const members: MemberState[] = [];
   for (let at = HEADER_LEN; at < flowsAt; at += MEMBER_LEN) {
     const member = parseMember(bytes, at);
@@ -96,10 +107,39 @@ export function parseHomeState(bytes: Uint8Array): Parsed<HomeState> {
     members.push(member.value);
   }
   const flows: FlowState[] = [];
-  for (let at = flowsAt; at < end; at += FLOW_LEN) {
-    flows.push({ home: readAddress(bytes, at), client: readAddress(bytes, at + 16), bid: u16(bytes, at + 32) });
+  let end = flowsAt;
+  while (flows.length < flowCount) {
+    const flow = parseFlow(bytes, end);
+    if (!flow.ok) return flow;
+    flows.push(flow.value);
+    end = flow.end;
   }
+  if (bytes.length !== end) return malformed('state of another length than it says', 8);
   return parsed({ members, flows }, end);
+}
+
+/** As emitFlow() writes it, to the octet. */
+function parseFlow(bytes: Uint8Array, at: number): Parsed<FlowState> {
+  if (bytes.length - at < FLOW_LEN) return malformed('flow truncated', at);
+  const end = at + FLOW_LEN + u16(bytes, at + 22);
+  if (end > bytes.length) return malformed('flow truncated', at + 22);
+  const subOptions = parseFlowSubOptions(bytes, at + FLOW_LEN, end);
+  if (!subOptions.ok) return subOptions;
+  const [reference, selector] = subOptions.value;
+  if (reference?.kind !== 'binding-reference' || selector?.kind !== 'traffic-selector') {
+    return malformed('a flow without bindings or selector', at + FLOW_LEN);
+  }
+  const flow: FlowBinding = {
+    owner: u16(bytes, at + 16),
+    fid: u16(bytes, at + 18),
+    priority: u16(bytes, at + 20),
+    selector: selector.selector,
+    bids: reference.bids,
+  };
+  const octets = flowSubOptionBytes(flowOption(flow).subOptions);
+  if (!equalBytes(octets, bytes.subarray(at + FLOW_LEN, end)))
+    return malformed('a flow in another form', at + FLOW_LEN);
+  return parsed({ home: readAddress(bytes, at), flow }, end);
 }
 
 function parseMember(bytes: Uint8Array, at: number): Parsed<MemberState> {

@@ -23,7 +23,7 @@ export const MOBILITY_OPTION = {
   /** RFC 6089 4.2; the traffic selector of RFC 6088 is a sub-option of it. */
   flowIdentification: 45,
   /** RFC 6089 4.3. */
-  flowSummary: 46,
+  flowSummary: 44,
 } as const;
 
 /** Octets of the authenticator of Binding Authorization Data between mobile node and correspondent (RFC 6275 6.2.7). */

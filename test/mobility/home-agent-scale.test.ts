@@ -33,12 +33,12 @@ const BINDING_ACKNOWLEDGEMENT = 6;
 class Scale {
   readonly host = new TestHost(SELF, { seed: 3, forwarding: true });
   readonly agent: HomeAgent;
-  readonly #associations: readonly MemberAssociation[];
+  readonly associations: readonly MemberAssociation[];
   readonly #template: Uint8Array;
   readonly #bidAt: number | undefined;
 
   constructor(associations: readonly MemberAssociation[]) {
-    this.#associations = associations;
+    this.associations = associations;
     const config = { address: SELF, homePrefixes: [HOME_NETWORK], associations, security: 'none' } as const;
     this.agent = new HomeAgent(this.host.environment, this.host.dispatch, config);
     const inGroup = associations[0]?.bid !== undefined;
@@ -48,7 +48,7 @@ class Scale {
 
   /** One registration; the status that it is answered with. */
   register(i: number, sequence: number): number | undefined {
-    const { home, bid } = this.#associations[i] ?? {};
+    const { home, bid } = this.associations[i] ?? {};
     if (home === undefined) throw new Error(`no member ${i}`);
     const update = this.#template;
     careOfOf(i).write(update, 8);
@@ -102,6 +102,12 @@ test('100,000 home addresses are registered, renewed and served, and all expire'
     const i = random.u32() % BINDINGS;
     expect(scale.echo(homeOf(i))).toMatchObject({ source: SELF, destination: careOfOf(i) });
   }
+  // Bindings alone are exported and restored whole.
+  const state = agent.exportState(host.now);
+  expect(new Scale(scale.associations).agent.restoreState(host.now, state)).toMatchObject({
+    ok: true,
+    value: BINDINGS,
+  });
   host.pass(seconds(420));
   expect(Array.from({ length: BINDINGS }, (_, i) => agent.careOfAddress(homeOf(i), CLIENT)).filter(Boolean)).toEqual(
     [],
@@ -132,4 +138,29 @@ test('RFC 5648: 65,535 members share one home address; the default passes to the
   expect(wrong).toBe(0);
   agent.removeMember(host.now, FIRST_SPI + MEMBERS - 1);
   expect(agent.careOfAddress(GROUP, CLIENT)).toBeUndefined();
+});
+
+test('RFC 6089: 10,000 flows of a hundred members beside 100,000 bindings; each packet finds its own', () => {
+  const flows = 10_000;
+  const members = 100;
+  const homeOf = (i: number): Address => new Address(0x2001_0db8, 0x0100_0000, 2, i);
+  const group = Array.from({ length: members }, (_, i) => ({ home: GROUP, bid: i + 1, spi: FIRST_SPI + i, key: KEY }));
+  const scale = new Scale(group);
+  const { host, agent } = scale;
+  for (let i = 0; i < members; i++) expect(scale.register(i, 1)).toBe(0);
+  for (let i = members; i < BINDINGS; i++) agent.addMember({ home: homeOf(i), spi: FIRST_SPI + i, key: KEY });
+  const clientOf = (i: number): Address => new Address(0x2001_0db8, 0x000c_0000, 3, i + 1);
+  for (let i = 0; i < flows; i++) agent.bindFlow(GROUP, clientOf(i), (i % members) + 1);
+  const wrong = (by: HomeAgent): number =>
+    Array.from({ length: flows }, (_, i) => by.careOfAddress(GROUP, clientOf(i))?.equals(careOfOf(i % members))).filter(
+      (right) => right !== true,
+    ).length;
+  expect(wrong(agent)).toBe(0);
+  for (let i = 0; i < flows; i += 100) {
+    const [sent] = host.give(echoRequest({ source: clientOf(i), destination: GROUP }));
+    expect(sent).toMatchObject({ destination: careOfOf(i % members) });
+  }
+  const next = new Scale(group).agent;
+  expect(next.restoreState(host.now, agent.exportState(host.now))).toMatchObject({ ok: true, value: members });
+  expect(wrong(next)).toBe(0);
 });

@@ -147,7 +147,7 @@ export const flowSubOptions: fc.Arbitrary<FlowSubOption> = fc.oneof(
   fc.record({ kind: fc.constant('unknown' as const), type: fc.integer({ min: 4, max: 255 }), data: octets(0, 9) }),
 );
 
-const KNOWN_MOBILITY_OPTIONS = new Set([0, 1, 2, 3, 4, 5, 8, 9, 10, 35, 45, 46]);
+const KNOWN_MOBILITY_OPTIONS = new Set([0, 1, 2, 3, 4, 5, 8, 9, 10, 35, 44, 45]);
 
 /** As their maker writes them: without the `at` that a parser adds. */
 export const mobilityOptions: fc.Arbitrary<MobilityOption> = fc.oneof(

@@ -342,6 +342,11 @@ describe('mobility options', () => {
     expect(option).toMatchObject({ options: [{ kind: 'flow-identification', subOptions }] });
   });
 
+  test('RFC 6089 4.3: a flow summary is option 44', () => {
+    const bytes = emit({ ...BINDING_UPDATE, options: [{ kind: 'flow-summary', fids: [3, 0x1234] }] });
+    expect(toHex(bytes.subarray(12, 18))).toBe('2c0400031234');
+  });
+
   test('RFC 6088 3.2: every field of a selector in its order', () => {
     const selector = {
       spi: { first: 1, last: 2 },

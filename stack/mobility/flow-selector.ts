@@ -5,7 +5,8 @@ import { u8, u16, u32 } from '../core/bytes.ts';
 import { type Address, readAddress } from '../wire/address.ts';
 import { headerLengthAt, isExtensionHeader, parseFragmentHeader } from '../wire/extension-header.ts';
 import type { Ipv6TrafficSelector, SelectorRange } from '../wire/flow-identification.ts';
-import { IPV6_FIELD, IPV6_HEADER_LEN, PROTOCOL } from '../wire/ipv6.ts';
+import { ICMPV6_HEADER_LEN, isIcmpv6Error } from '../wire/icmpv6.ts';
+import { IPV6_FIELD, IPV6_HEADER_LEN, PROTOCOL, parseIpv6Header } from '../wire/ipv6.ts';
 
 /** What a selector can ask for; undefined: the packet has no such thing, or does not show it. */
 export interface FlowFields {
@@ -44,6 +45,22 @@ export function flowFieldsOf(packet: Uint8Array): FlowFields {
     sourcePort: hasPorts ? u16(packet, at) : undefined,
     destinationPort: hasPorts ? u16(packet, at + 2) : undefined,
   };
+}
+
+/**
+ * Whose conversation with the home address a packet belongs to: its source's; but an ICMPv6 error, which may come from any
+ * router on the way, belongs to that which it is about.
+ */
+export function clientOf(packet: Uint8Array): Address {
+  const source = readAddress(packet, IPV6_FIELD.source);
+  const { protocol, at } = upperLayerOf(packet);
+  if (protocol !== PROTOCOL.icmpv6 || at === undefined || at >= packet.length || !isIcmpv6Error(u8(packet, at))) {
+    return source;
+  }
+  const quoted = packet.subarray(at + ICMPV6_HEADER_LEN);
+  const about = parseIpv6Header(quoted);
+  const isOurs = about.ok && about.value.source.equals(readAddress(packet, IPV6_FIELD.destination));
+  return isOurs ? about.value.destination : source;
 }
 
 /** Every field that the selector has must be there and fit (RFC 6088 3.2). */

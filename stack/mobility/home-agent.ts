@@ -15,6 +15,7 @@ import type { UpdateInHand } from './binding-update-check.ts';
 import { LIFETIME_UNIT, MAX_DELETE_BCE_TIMEOUT, MAX_LIFETIME_UNITS } from './constants.ts';
 import { FlowBudget, flowOfClient, NO_FID } from './flow-binding.ts';
 import { takeFlowOptions } from './flow-request.ts';
+import { clientOf } from './flow-selector.ts';
 import { type HomeAnswer, sendHomeAcknowledgement } from './home-acknowledgement.ts';
 import { type BindingTerms, HomeAddressBindings, type HomeMember, type MemberAssociation } from './home-bindings.ts';
 import { homeStateOf, takeUp } from './home-memory.ts';
@@ -258,7 +259,7 @@ export class HomeAgent {
   #intercept(now: Instant, packet: ForwardedPacket): 'pass' | 'taken' {
     const { source, destination, bytes } = packet;
     if (!this.#isHome(destination)) return 'pass';
-    const binding = this.#homes.get(destination.key)?.select(source, bytes);
+    const binding = this.#homes.get(destination.key)?.select(clientOf(bytes), bytes);
     if (binding !== undefined) {
       this.#environment.ipv6.tunnel(now, bytes, this.address, binding.careOf);
     } else {

@@ -21,7 +21,8 @@ export interface Outcome {
   readonly problems: readonly string[];
 }
 
-export function seededRun(seed: number): Outcome {
+/** `gateway`: the client knows nothing of Mobile IPv6, and is behind a gateway. */
+export function seededRun(seed: number, gateway = false): Outcome {
   const random = new SeededRandom(seed * 7919 + 1);
   const latencies = randomLatencies(random);
   const flow = (['download', 'upload', 'both'] as const)[seed % 3] ?? 'both';
@@ -29,7 +30,7 @@ export function seededRun(seed: number): Outcome {
   const size = 1 + below(random, 1 << 20);
   const toClient = flow === 'upload' ? 0 : size;
   const toServer = flow === 'download' ? 0 : 1 + below(random, 1 << 20);
-  const world = new World({ seed, latencies });
+  const world = new World({ seed, latencies, gateway });
   const apps = { a: new BulkApp(toClient), b: new BulkApp(toClient) };
   world.start((node) => new Map([[PORT, apps[node.name as 'a' | 'b']]]));
   spoil(world, random);

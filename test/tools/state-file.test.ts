@@ -3,7 +3,8 @@
 import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, expect, test } from 'vitest';
+import { setImmediate } from 'node:timers/promises';
+import { afterAll, expect, test, vi } from 'vitest';
 import { readStateFile, StateFile } from '../../tools/roles/state-file.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'homeport-state-'));
@@ -79,4 +80,24 @@ test('a write that fails is told, and leaves what was there', async () => {
   expect(warnings).toHaveLength(1);
   expect(warnings[0]).toContain(`${path}: the state cannot be written (`);
   expect(readFileSync(path, 'utf8')).toBe('before');
+});
+
+test('and is tried again, without a change to cause it; told once', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  const { path, file, warnings } = place();
+  const until = async (done: () => boolean): Promise<void> => {
+    for (let turns = 0; turns < 10_000 && !done(); turns++) await setImmediate();
+    expect(done()).toBe(true);
+  };
+  mkdirSync(`${path}.new`);
+  file.changed();
+  vi.advanceTimersByTime(100);
+  await until(() => warnings.length === 1);
+  await setImmediate();
+  rmSync(`${path}.new`, { recursive: true });
+  vi.advanceTimersByTime(5000);
+  await until(() => readStateFile(path) !== undefined);
+  vi.useRealTimers();
+  await file.close();
+  expect(warnings).toHaveLength(1);
 });

@@ -7,6 +7,8 @@ import { dirname } from 'node:path';
 
 /** What a process that is killed can lose. */
 const DELAY_MS = 100;
+/** Until a write that failed is tried again: the disk may have room by then. */
+const RETRY_MS = 5000;
 /** Who is registered from where is nobody else's business. */
 const OWNER_ONLY = 0o600;
 
@@ -30,7 +32,8 @@ export class StateFile {
   /** Written in a short while. */
   changed(): void {
     this.#isDirty = true;
-    if (this.#writing === undefined) this.#timer ??= setTimeout(() => this.#start(), DELAY_MS);
+    const delay = this.#failing ? RETRY_MS : DELAY_MS;
+    if (this.#writing === undefined) this.#timer ??= setTimeout(() => this.#start(), delay);
   }
 
   /** All that has changed is on the disk, or was told to be lost. */
@@ -59,6 +62,7 @@ export class StateFile {
       const reason = error instanceof Error ? error.message : String(error);
       if (!this.#failing) this.#warn(`${this.#path}: the state cannot be written (${reason})`);
       this.#failing = true;
+      this.#isDirty = true;
     }
   }
 }

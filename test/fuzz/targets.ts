@@ -2,6 +2,7 @@
 
 import { fuzz as frameReader } from './targets/frame-reader.ts';
 import { fuzz as handoffMessage } from './targets/handoff-message.ts';
+import { fuzz as homeState } from './targets/home-state.ts';
 import { fuzz as hostInput } from './targets/host-input.ts';
 import { fuzz as httpRequest } from './targets/http-request.ts';
 import { fuzz as mobilityInput } from './targets/mobility-input.ts';
@@ -28,6 +29,7 @@ export const TARGETS: Readonly<Record<string, Target>> = {
   'http-request': { fuzz: httpRequest, share: 1, maxLen: 600 },
   'frame-reader': { fuzz: frameReader, share: 1, maxLen: 300 },
   'handoff-message': { fuzz: handoffMessage, share: 1, maxLen: 300 },
+  'home-state': { fuzz: homeState, share: 1, maxLen: 400 },
   snapshot: { fuzz: snapshot, share: 2, maxLen: 300 },
   reassembly: { fuzz: reassembly, share: 1, maxLen: 600 },
   'host-input': { fuzz: hostInput, share: 2, maxLen: 600 },

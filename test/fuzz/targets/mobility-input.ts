@@ -5,6 +5,7 @@ import { seconds } from '../../../stack/core/time.ts';
 import { Correspondent } from '../../../stack/mobility/correspondent.ts';
 import { HomeAgent } from '../../../stack/mobility/home-agent.ts';
 import { type Address, address, prefix } from '../../../stack/wire/address.ts';
+import type { FlowSubOption } from '../../../stack/wire/flow-identification.ts';
 import type { BindingUpdate } from '../../../stack/wire/mobility.ts';
 import type { MobilityOption } from '../../../stack/wire/mobility-option.ts';
 import { echoRequest, mobilityPacket } from '../../mobility/packets.ts';
@@ -86,9 +87,10 @@ function toHomeAgent(reader: ByteReader): void {
           ]),
       { kind: 'replay-protection', timestamp: ntp(host.now, 0) + ticks },
     ];
-    const options = [...shuffler(reader)(usual), unsigned(member.spi)];
+    const shuffled = shuffler(reader)(usual);
     const flags = { acknowledge: reader.flag(), home: true, linkLocal: reader.u8() > 250, keyManagement: false };
     const lifetime = reader.pick(LIFETIMES);
+    const options = [...shuffled, ...flowOptions(reader), unsigned(member.spi)];
     const message: BindingUpdate = { kind: 'binding-update', sequence, lifetime, ...flags, options };
     const bytes = signed(message, member.key, careOf, member.home);
     spoiler(reader)(bytes);
@@ -126,6 +128,25 @@ const spoiler =
   (bytes: Uint8Array): void => {
     if (reader.u8() > 200) bytes[reader.below(bytes.length)] = reader.u8();
   };
+
+/** Flow options of RFC 6089: none, mostly. */
+function flowOptions(reader: ByteReader): MobilityOption[] {
+  const options: MobilityOption[] = [];
+  for (let n = reader.pick([0, 0, 1, 2]); n > 0; n--) {
+    if (reader.u8() > 220) {
+      options.push({ kind: 'flow-summary', fids: [reader.below(4), reader.below(4)] });
+      continue;
+    }
+    const subOptions: FlowSubOption[] = [];
+    if (reader.flag()) subOptions.push({ kind: 'binding-reference', bids: [reader.below(4), reader.below(4)] });
+    // Mostly the IPv6 selector with fields for its flags, or some of them.
+    if (reader.flag())
+      subOptions.push({ kind: 'unknown', type: reader.pick([3, 2]), data: reader.take(reader.below(40)) });
+    const [fid, priority] = [reader.below(4), reader.below(4)];
+    options.push({ kind: 'flow-identification', fid, priority, status: 0, subOptions });
+  }
+  return options;
+}
 
 /** Some of the options are not there, or are there twice. */
 const shuffler =

@@ -31,31 +31,28 @@ export class SiteShares<V> {
     return this.#entries.size;
   }
 
-  get(key: string): V | undefined {
-    return this.#entries.get(key)?.value;
+  get(address: Address): V | undefined {
+    return this.#entries.get(address.key)?.value;
   }
 
-  *values(): IterableIterator<V> {
-    for (const { value } of this.#entries.values()) yield value;
-  }
-
-  /**
-   * Adds or replaces; the entry is the youngest now, and counts for the site of `holder`. Returns the value that lost
-   * its place to it.
-   */
-  set(key: string, holder: Address, value: V): V | undefined {
-    this.delete(key);
+  /** Adds or replaces; the entry is the youngest now. Returns the value that lost its place to it. */
+  set(address: Address, value: V): V | undefined {
+    this.delete(address);
     const evicted = this.#entries.size >= this.#limit ? this.#evict() : undefined;
-    const site = siteOf(holder);
+    const site = siteOf(address);
     const share: Share<V> = this.#shares.get(site) ?? new Map();
     const entry: Entry<V> = { share, site, value };
     this.#shares.set(site, share);
-    share.set(key, entry);
-    this.#entries.set(key, entry);
+    share.set(address.key, entry);
+    this.#entries.set(address.key, entry);
     return evicted;
   }
 
-  delete(key: string): void {
+  delete(address: Address): void {
+    this.#delete(address.key);
+  }
+
+  #delete(key: string): void {
     const entry = this.#entries.get(key);
     if (entry === undefined) return;
     this.#entries.delete(key);
@@ -73,7 +70,7 @@ export class SiteShares<V> {
         share.delete(key);
         share.set(key, entry);
       } else {
-        this.delete(key);
+        this.#delete(key);
         return entry.value;
       }
     }

@@ -21,8 +21,7 @@ export interface Outcome {
   readonly problems: readonly string[];
 }
 
-/** `gateway`: the client knows nothing of Mobile IPv6, and is behind a gateway. */
-export function seededRun(seed: number, gateway = false): Outcome {
+export function seededRun(seed: number): Outcome {
   const random = new SeededRandom(seed * 7919 + 1);
   const latencies = randomLatencies(random);
   const flow = (['download', 'upload', 'both'] as const)[seed % 3] ?? 'both';
@@ -30,7 +29,7 @@ export function seededRun(seed: number, gateway = false): Outcome {
   const size = 1 + below(random, 1 << 20);
   const toClient = flow === 'upload' ? 0 : size;
   const toServer = flow === 'download' ? 0 : 1 + below(random, 1 << 20);
-  const world = new World({ seed, latencies, gateway });
+  const world = new World({ seed, latencies });
   const apps = { a: new BulkApp(toClient), b: new BulkApp(toClient) };
   world.start((node) => new Map([[PORT, apps[node.name as 'a' | 'b']]]));
   spoil(world, random);

@@ -1,6 +1,7 @@
 // The acceptor's side of a handoff as a state machine: pure, driven by messages and events, acting through
-// AcceptorActions. DESIGN.md section 7. It may give the client back (ABORT) as long as it has emitted nothing:
-// no Binding Update, no acknowledgement, no data. From the Binding Update on the client is its own.
+// AcceptorActions. DESIGN.md section 7. It may give the client back (ABORT) as long as it has emitted nothing towards the
+// client: no Binding Update, no acknowledgement, no data. From then on the client is its own. A plain client gets no tests
+// and no Binding Update: the home agent is asked for a flow binding (RFC 6089), which says nothing to the client yet.
 
 import { assertNever } from '../core/parsed.ts';
 import { after, type Duration, EPOCH, type Instant, microseconds, seconds } from '../core/time.ts';
@@ -19,6 +20,8 @@ export const RESTORE_TIMEOUT: Duration = seconds(5);
 const REFUSED = 128;
 /** The Binding Update is never held back for longer, whatever queue the donor reports. */
 export const MAX_HOLD_BACK: Duration = seconds(2);
+/** The home agent's word on the flow binding of a plain client is waited for so long: three to four sendings of the request. */
+export const FLOW_TIMEOUT: Duration = seconds(10);
 
 export interface AcceptorActions {
   send(now: Instant, message: HandoffMessage): void;
@@ -36,6 +39,8 @@ export interface AcceptorActions {
   latencies(): { readonly donor: Duration; readonly client: Duration };
   /** Sends the Binding Update; false when the tokens are gone. */
   bind(now: Instant): boolean;
+  /** Asks the home agent for the packets of this (plain) client; Acceptor.flowBound() answers. */
+  bindFlow(now: Instant): void;
   /** Packets to the client go straight from our care-of address (or through the home agent), binding or not. */
   route(now: Instant, route: 'direct' | 'home-agent'): void;
   /** The connections speak, apps go on, what was held is taken in. */
@@ -68,6 +73,10 @@ export class Acceptor {
   readonly #timeout: Timer;
   readonly #copied = new CopiedBuffers();
   #phase: AcceptorPhase = 'testing';
+  /** Without Mobile IPv6: reached through the home agent, whoever has it. */
+  #plain = false;
+  /** Something may have gone to the client. */
+  #emitted = false;
   /** The client has refused something for want of a binding since our data went out. */
   #refused = false;
   /** The Binding Update does not leave before this moment. */
@@ -93,7 +102,9 @@ export class Acceptor {
     // On-demand means what it says: a home test of its own, even where the donor has a good token.
     const known = strategy.tokens === 'on-demand' ? { ...correspondent, homeToken: undefined } : correspondent;
     actions.importCorrespondent(now, known);
-    actions.runTests(now);
+    this.#plain = correspondent.plainRemainingUs > 0;
+    if (this.#plain) this.testsDone(now);
+    else actions.runTests(now);
   }
 
   testsDone(now: Instant): void {
@@ -147,13 +158,23 @@ export class Acceptor {
   }
 
   bindingAcknowledged(now: Instant, status: number): void {
-    if (this.#phase !== 'binding') return;
+    if (this.#phase !== 'binding' || this.#plain) return;
     if (status >= REFUSED) return this.#reachThroughHomeAgent(now);
     const { actions, strategy } = this.#o;
     // The way is direct now because there is a binding, and for as long as there is one.
     if (strategy.binding === 'confirmed') actions.resume(now);
     else if (this.#refused) actions.nudge(now);
     this.#commit(now);
+  }
+
+  /** The home agent's answer about a plain client. */
+  flowBound(now: Instant, status: number): void {
+    if (this.#phase !== 'binding' || !this.#plain) return;
+    if (status >= REFUSED) this.#flowMissing(now, `the home agent refuses the flow binding (status ${status})`);
+    else {
+      this.#speak(now);
+      this.#commit(now);
+    }
   }
 
   bindingError(): void {
@@ -163,7 +184,7 @@ export class Acceptor {
   /** The client does not answer tests or Binding Updates. */
   unresponsive(now: Instant): void {
     if (this.#phase === 'testing') return this.failed(now, 'the client does not answer the return routability tests');
-    if (this.#phase === 'binding') this.#reachThroughHomeAgent(now);
+    if (this.#phase === 'binding' && !this.#plain) this.#reachThroughHomeAgent(now);
   }
 
   channelDown(now: Instant): void {
@@ -199,13 +220,38 @@ export class Acceptor {
     // Set before the deed: from here on the client is ours.
     this.#phase = 'binding';
     this.#timeout.cancel();
+    if (this.#plain) return this.#bindFlow(now);
+    this.#emitted = true;
     if (!actions.bind(now)) {
-      this.#phase = 'installing';
+      this.#emitted = false;
       return this.failed(now, 'the keygen tokens have expired');
     }
     if (strategy.binding === 'confirmed') return;
     actions.route(now, 'direct');
     actions.resume(now);
+  }
+
+  /** Until the home agent has it, what the client sends comes by way of the donor. */
+  #bindFlow(now: Instant): void {
+    const { actions, strategy } = this.#o;
+    this.#timeout.set(after(now, FLOW_TIMEOUT));
+    actions.bindFlow(now);
+    if (strategy.binding === 'optimistic') this.#speak(now);
+  }
+
+  /**
+   * A plain client to whom nothing was said goes back. Else it stays: the donor's tombstone forwards what the home agent
+   * sends there.
+   */
+  #flowMissing(now: Instant, reason: string): void {
+    if (this.#emitted) this.#commit(now);
+    else this.failed(now, reason);
+  }
+
+  #speak(now: Instant): void {
+    if (this.#emitted) return;
+    this.#emitted = true;
+    this.#o.actions.resume(now);
   }
 
   /** No binding to be had: the client takes what comes through the home agent whatever its binding (DESIGN.md 5). */
@@ -250,12 +296,7 @@ export class Acceptor {
   }
 
   #mayAbort(): boolean {
-    return (
-      this.#phase === 'testing' ||
-      this.#phase === 'ready' ||
-      this.#phase === 'installing' ||
-      this.#phase === 'holding-back'
-    );
+    return !this.#emitted && this.#phase !== 'done' && this.#phase !== 'failed';
   }
 
   #timedOut(now: Instant): void {
@@ -267,7 +308,8 @@ export class Acceptor {
         return this.failed(now, `the app did not take over within ${RESTORE_TIMEOUT / 1e6} s`);
       case 'holding-back':
         return this.#bind(now);
-      case 'binding':
+      case 'binding': // of a plain client: no other waits here for a timer of ours
+        return this.#flowMissing(now, `the home agent did not answer within ${FLOW_TIMEOUT / 1e6} s`);
       case 'done':
       case 'failed':
         return;

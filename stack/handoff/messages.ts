@@ -210,14 +210,14 @@ function readCorrespondent(value: unknown): CorrespondentSnapshot | undefined {
   const client = readClient(value.client);
   const homeToken = value.homeToken === undefined ? undefined : readToken(value.homeToken);
   if (client === undefined || (value.homeToken !== undefined && homeToken === undefined)) return undefined;
-  if (!isWord(value.lastSequence) || !isCount(value.bindingRemainingUs) || typeof value.plain !== 'boolean')
+  if (!isWord(value.lastSequence) || !isCount(value.bindingRemainingUs) || !isCount(value.plainRemainingUs))
     return undefined;
   return {
     client,
     homeToken,
     lastSequence: value.lastSequence,
     bindingRemainingUs: value.bindingRemainingUs,
-    plain: value.plain,
+    plainRemainingUs: value.plainRemainingUs,
   };
 }
 

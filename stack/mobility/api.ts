@@ -35,12 +35,15 @@ export interface CorrespondentSnapshot {
   readonly lastSequence: number;
   /** Does the client have a binding, and how long is it still good? 0: none. */
   readonly bindingRemainingUs: number;
-  /** A client without Mobile IPv6: served through the home agent. */
-  readonly plain: boolean;
+  /** How long the client is still taken for plain, in microseconds; 0: it is not. */
+  readonly plainRemainingUs: number;
 }
 
-/** How far a server node is with one client. */
-export type RouteOptimization = 'none' | 'testing' | 'updating' | 'bound' | 'refused';
+/**
+ * How far a server node is with one client. 'plain': without Mobile IPv6, or refusing a binding, and served through the
+ * home agent for a while (RFC 6275 11.3.5).
+ */
+export type RouteOptimization = 'none' | 'testing' | 'updating' | 'bound' | 'plain';
 
 /** What a mobile node tells of its correspondents. None may call back synchronously into the same correspondent. */
 export interface MobileNodeEvents {
@@ -56,7 +59,7 @@ export interface MobileNodeEvents {
   relayHomeTest?(now: Instant, bid: number, packet: Uint8Array): void;
   /** The home agent answered our home registration. */
   homeRegistered?(now: Instant, status: number): void;
-  /** The home agent now sends us what comes from this (plain) client; below 128: status of a flow binding made. */
+  /** The home agent's word on bindFlow(): below 128 it sends us what comes from this (plain) client (RFC 6089 4.2). */
   flowBound?(now: Instant, client: Address, status: number): void;
 }
 
@@ -84,6 +87,8 @@ export interface MobileNodeLayer {
   exportCorrespondent(now: Instant, client: Address): CorrespondentSnapshot;
   /** Takes over a client's state from another member: silent, sends nothing. */
   importCorrespondent(now: Instant, snapshot: CorrespondentSnapshot): void;
+  /** Has the home agent send us what comes from this (plain) client (RFC 6089); flowBound tells whether it does. */
+  bindFlow(now: Instant, client: Address): void;
   /** Forgets the client without a word (the donor's side, after a handoff). */
   forgetCorrespondent(client: Address): void;
 }

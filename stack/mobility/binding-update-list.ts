@@ -47,7 +47,7 @@ export class BindingUpdateList {
     let looks = 0;
     for (const entry of this.#entries.values()) {
       const state = entry.state();
-      if (!entry.busy && (state === 'none' || state === 'refused')) {
+      if (!entry.busy && (state === 'none' || state === 'plain')) {
         this.delete(entry.client);
         return true;
       }

@@ -14,7 +14,7 @@ import { type OutstandingUpdate, UpdateExchange, type UpdateTerms } from './upda
 import type { UpdatePolicy } from './update-policy.ts';
 
 /** How long a client that did not answer, or refused, is left alone (RFC 6275 11.3.5: "some period of time"). */
-const REFUSAL_MEMORY: Duration = seconds(300);
+export const PLAIN_MEMORY: Duration = seconds(300);
 /** A binding is renewed when this part of its life is over; where that fails it is tried again until the end. */
 const RENEWAL_FRACTION = 4 / 5;
 const RENEWAL_RETRY: Duration = seconds(10);
@@ -50,7 +50,8 @@ export class ClientRegistration {
   readonly #tokenRenewal: Timer;
   /** When the binding at the client ends; undefined: there is none that we know of. */
   #boundUntil: Instant | undefined;
-  #refused = false;
+  /** Until then it is taken for a client without Mobile IPv6. */
+  #plainUntil: Instant | undefined;
   #suspended = false;
   /** As useRoute says; undefined: direct if bound. */
   #route: 'direct' | 'home-agent' | undefined;
@@ -74,12 +75,12 @@ export class ClientRegistration {
     this.#expiry = calls.timers.timer((now) => this.#expired(now));
     this.#tokenRenewal = calls.timers.timer((now) => this.runTests(now, { home: true, careOf: true }));
     this.#forgiveness = calls.timers.timer(() => {
-      this.#refused = false;
+      this.#plainUntil = undefined;
     });
   }
 
   state(): RouteOptimization {
-    if (this.#refused) return 'refused';
+    if (this.#plainUntil !== undefined) return 'plain';
     if (this.#boundUntil !== undefined) return 'bound';
     if (this.#updates.running) return 'updating';
     return this.homeTest.running || this.careOfTest.running ? 'testing' : 'none';
@@ -107,14 +108,14 @@ export class ClientRegistration {
 
   /** RFC 6275 11.7.2: both tests where needed, then the update. */
   optimize(now: Instant): void {
-    if (this.#refused || this.#suspended) return;
+    if (this.#plainUntil !== undefined || this.#suspended) return;
     this.#wantsBinding = true;
     if (this.hasTokens(now)) this.sendUpdate(now);
     else this.runTests(now, { home: true, careOf: true });
   }
 
   runTests(now: Instant, which: { readonly home: boolean; readonly careOf: boolean }): void {
-    if (this.#refused || this.#suspended) return;
+    if (this.#plainUntil !== undefined || this.#suspended) return;
     const needed = after(now, TOKEN_RESERVE);
     if (which.home && this.homeTest.held(needed) === undefined) this.homeTest.start(now);
     if (which.careOf && this.careOfTest.held(needed) === undefined) this.careOfTest.start(now);
@@ -125,7 +126,7 @@ export class ClientRegistration {
   sendUpdate(now: Instant): boolean {
     if (this.#suspended || !this.hasTokens(now)) return false;
     const measured = this.#calls.policy.firstWait === 'round-trips' ? this.careOfTest.roundTrip : undefined;
-    this.#refused = false;
+    this.#forgive();
     this.#updates.transmit(now, measured === undefined ? INITIAL_BINDACK_TIMEOUT : times(measured, 2));
     return true;
   }
@@ -209,13 +210,13 @@ export class ClientRegistration {
       },
       lastSequence: this.#updates.sequence,
       bindingRemainingUs: this.#boundUntil === undefined ? 0 : Math.max(0, elapsed(now, this.#boundUntil)),
-      plain: this.state() === 'refused',
+      plainRemainingUs: this.#plainUntil === undefined ? 0 : Math.max(0, elapsed(now, this.#plainUntil)),
     };
   }
 
   /** Adds what another member knew to what we know (a care-of token got ahead of time stays). */
   adopt(now: Instant, snapshot: CorrespondentSnapshot): void {
-    const { homeToken, lastSequence, plain } = snapshot;
+    const { homeToken, lastSequence, plainRemainingUs } = snapshot;
     if (homeToken !== undefined && homeToken.remainingUs > 0) {
       const { token, nonceIndex, remainingUs } = homeToken;
       const held: HeldToken = { token: token.slice(), nonceIndex, expiresAt: after(now, remainingUs as Duration) };
@@ -225,7 +226,9 @@ export class ClientRegistration {
     // Until now this member had no binding at the client, so the donor's number is the one that counts.
     const counts = this.#boundUntil === undefined || sequenceIsNewer(lastSequence, this.#updates.sequence);
     if (counts) this.#updates.sequence = lastSequence;
-    if (plain) this.#remember(now);
+    // What is left of it, and no more: a client that goes from member to member is tried again in its time.
+    if (plainRemainingUs > 0) this.#takeForPlain(after(now, Math.min(plainRemainingUs, PLAIN_MEMORY) as Duration));
+    else this.#forgive();
   }
 
   /** Ends every timer: the entry is forgotten. */
@@ -335,7 +338,7 @@ export class ClientRegistration {
   /** Back to the home agent, and no more tries for a while (MAX_RO_FAILURE, 11.3.5). */
   #refuse(now: Instant): void {
     this.#endExchange();
-    this.#remember(now);
+    this.#takeForPlain(after(now, PLAIN_MEMORY));
     this.useRoute(now, 'home-agent');
     this.#endBinding(now);
     this.#route = undefined;
@@ -348,8 +351,13 @@ export class ClientRegistration {
     this.#wantsBinding = false;
   }
 
-  #remember(now: Instant): void {
-    this.#refused = true;
-    this.#forgiveness.set(after(now, REFUSAL_MEMORY));
+  #takeForPlain(until: Instant): void {
+    this.#plainUntil = until;
+    this.#forgiveness.set(until);
+  }
+
+  #forgive(): void {
+    this.#plainUntil = undefined;
+    this.#forgiveness.cancel();
   }
 }

@@ -99,7 +99,6 @@ export class MobileNode implements MobileNodeLayer {
     this.home.setPriority(now, priority);
   }
 
-  /** Has the home agent send us what comes from this client: the way of a plain client (RFC 6089). */
   bindFlow(now: Instant, client: Address): void {
     this.home.bindFlow(now, client);
   }
@@ -149,7 +148,7 @@ export class MobileNode implements MobileNodeLayer {
   }
 
   exportCorrespondent(now: Instant, client: Address): CorrespondentSnapshot {
-    const nothing = { client, homeToken: undefined, bindingRemainingUs: 0, plain: false };
+    const nothing = { client, homeToken: undefined, bindingRemainingUs: 0, plainRemainingUs: 0 };
     return this.#list.find(client)?.snapshot(now) ?? { ...nothing, lastSequence: this.#randomSequence() };
   }
 

@@ -95,6 +95,10 @@ export class AcceptorSide implements AcceptorActions {
     return this.#o.mobile.sendBindingUpdate(now, this.#o.client);
   }
 
+  bindFlow(now: Instant): void {
+    this.#o.mobile.bindFlow(now, this.#o.client);
+  }
+
   route(now: Instant, route: 'direct' | 'home-agent'): void {
     this.#o.mobile.useRoute(now, this.#o.client, route);
   }

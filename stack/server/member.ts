@@ -79,9 +79,17 @@ export class Member {
       bindingAcknowledged: (now, client, status) => {
         this.#note(now, 'binding-acknowledged', { client: client.toString(), status });
         this.#takeovers.of(client)?.bindingAcknowledged(now, status);
+        this.#serveIfPlain(now, client);
       },
       bindingError: (_now, client) => this.#takeovers.of(client)?.bindingError(),
-      unresponsive: (now, client) => this.#takeovers.of(client)?.unresponsive(now),
+      unresponsive: (now, client) => {
+        this.#takeovers.of(client)?.unresponsive(now);
+        this.#serveIfPlain(now, client);
+      },
+      flowBound: (now, client, status) => {
+        this.#note(now, 'flow-bound', { client: client.toString(), status });
+        this.#takeovers.of(client)?.flowBound(now, status);
+      },
       relayHomeTest: (now, bid, packet) => this.#relayHomeTest(now, bid, packet),
     });
     const { homeAddress, careOf } = this.mobile;
@@ -232,9 +240,8 @@ export class Member {
       if (donor.client.equals(client)) return `client ${client} is being handed off already`;
     }
     if (this.#takeovers.of(client) !== undefined) return `client ${client} is just coming in`;
-    if (this.mobile.stateOf(client) !== 'bound') {
-      return `client ${client} has no binding for this node (no Mobile IPv6, or not yet)`;
-    }
+    const state = this.mobile.stateOf(client);
+    if (state !== 'bound' && state !== 'plain') return `client ${client} has no binding for this node yet`;
     const complaint = this.complaintAbout(to);
     if (complaint !== undefined) return complaint;
     if (!this.isConnectedTo(to)) return `node '${to}' is not connected`;
@@ -245,6 +252,12 @@ export class Member {
     app.accept(now, connection);
     this.#bound.add(now, connection.remote.address);
     this.mobile.optimize(now, connection.remote.address);
+    this.#serveIfPlain(now, connection.remote.address);
+  }
+
+  /** DESIGN.md 5: a plain client gets its flow binding before the home agent's default can move to another member. */
+  #serveIfPlain(now: Instant, client: Address): void {
+    if (this.mobile.stateOf(client) === 'plain' && this.#serves(client)) this.mobile.bindFlow(now, client);
   }
 
   /**
@@ -288,7 +301,6 @@ export class Member {
     if (peer === undefined) return;
     if (!correspondent.client.equals(client)) return refuse('the correspondent state is of another client');
     if (epoch <= known) return refuse(`epoch ${epoch} of this client is past`, known);
-    if (this.mobile.stateOf(client) === 'refused') return refuse('the client has refused a binding for this node');
     if (this.#takeovers.of(client) !== undefined) return refuse('the client is just coming in');
     if (this.#serves(client)) return refuse('this node has connections of the client itself');
     if (!this.#takeovers.hasRoom()) return refuse('too many handoffs at the same time');

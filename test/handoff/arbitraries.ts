@@ -43,7 +43,7 @@ const correspondents: fc.Arbitrary<CorrespondentSnapshot> = fc.record({
   homeToken: fc.option(tokens, { nil: undefined }),
   lastSequence: word,
   bindingRemainingUs: count,
-  plain: fc.boolean(),
+  plainRemainingUs: count,
 });
 
 /** What an app may carry along, as far as CBOR gives back what it was given. */

@@ -22,7 +22,13 @@ import { messages } from './arbitraries.ts';
 const LENGTH_OCTETS = 4;
 const ID = '00112233445566778899aabbccddeeff';
 const CLIENT = address('2001:db8:c::1');
-const CORRESPONDENT = { client: CLIENT, homeToken: undefined, lastSequence: 7, bindingRemainingUs: 0, plain: false };
+const CORRESPONDENT = {
+  client: CLIENT,
+  homeToken: undefined,
+  lastSequence: 7,
+  bindingRemainingUs: 0,
+  plainRemainingUs: 0,
+};
 const TOKEN = { token: new Uint8Array(8).fill(5), nonceIndex: 3, remainingUs: 1_000_000 };
 const TCB = Uint8Array.of(1, 2, 3);
 
@@ -197,7 +203,7 @@ describe('refused', () => {
     [PREPARE, 'correspondent.client', badClients],
     [PREPARE, 'correspondent.lastSequence', badWords],
     [PREPARE, 'correspondent.bindingRemainingUs', badCounts],
-    [PREPARE, 'correspondent.plain', [0, 'no', undefined]],
+    [PREPARE, 'correspondent.plainRemainingUs', [-1, 'no', undefined]],
     [PREPARE, 'correspondent.homeToken', [null, 5, new Uint8Array(8)]],
     [PREPARE, 'correspondent.homeToken.token', [new Uint8Array(7), new Uint8Array(9), 'abcdefgh', undefined]],
     [PREPARE, 'correspondent.homeToken.nonceIndex', badWords],

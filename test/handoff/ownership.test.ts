@@ -9,6 +9,7 @@ import { Acceptor, type AcceptorActions, type AcceptorOutcome } from '../../stac
 import { Donor, type DonorActions, type DonorOutcome } from '../../stack/handoff/donor.ts';
 import { decodeMessage, encodeMessage, type HandoffMessage } from '../../stack/handoff/messages.ts';
 import type { Strategy } from '../../stack/handoff/strategy.ts';
+import type { CorrespondentSnapshot } from '../../stack/mobility/api.ts';
 import { strategies } from './arbitraries.ts';
 import { CLIENT, CORRESPONDENT, ID, STATES, World } from './recorders.ts';
 
@@ -43,6 +44,8 @@ interface Scenario {
   readonly installMs: Delay;
   readonly installFails: boolean;
   readonly hasTokens: boolean;
+  /** The client has no Mobile IPv6: what is 'bound' is its flow, at the home agent. */
+  readonly plain: boolean;
   readonly tailMs: number;
   readonly bindingMs: number;
   readonly binding: 'accepted' | 'refused' | 'unresponsive';
@@ -79,6 +82,7 @@ const scenarios: fc.Arbitrary<Scenario> = fc.record({
   installMs: delay,
   installFails: oneIn(10),
   hasTokens: oneIn(20).map((expired) => !expired),
+  plain: oneIn(3),
   tailMs: fc.nat(100),
   bindingMs: about,
   binding: fc.constantFrom('accepted' as const, 'accepted' as const, 'refused' as const, 'unresponsive' as const),
@@ -220,8 +224,8 @@ class DonorNode implements DonorActions {
     expect(this.#owner.donor, 'a snapshot of connections that still speak').toBe('frozen');
     return STATES;
   }
-  correspondent(): typeof CORRESPONDENT {
-    return CORRESPONDENT;
+  correspondent(): CorrespondentSnapshot {
+    return { ...CORRESPONDENT, plainRemainingUs: this.#s.plain ? 100_000_000 : 0 };
   }
   tail(): Duration {
     return milliseconds(this.#s.tailMs);
@@ -297,6 +301,12 @@ class AcceptorNode implements AcceptorActions {
       else this.acceptor?.bindingAcknowledged(now, this.#s.binding === 'accepted' ? 0 : 128);
     });
     return true;
+  }
+  bindFlow(): void {
+    if (this.#s.binding === 'unresponsive') return;
+    schedule(this.#world, this.#s.bindingMs, (now) =>
+      this.acceptor?.flowBound(now, this.#s.binding === 'accepted' ? 0 : 128),
+    );
   }
   route(): void {}
   resume(): void {
@@ -395,6 +405,8 @@ test('the scenarios reach every end that there is', () => {
     'refused',
     'the app did not take over within 5 s',
     'the keygen tokens have expired',
+    'the home agent refuses the flow binding (status 128)',
+    'the home agent did not answer within 10 s',
   ]) {
     expect(ends.get(end) ?? 0, end).toBeGreaterThan(3);
   }
@@ -458,6 +470,7 @@ const CALM: Scenario = {
   installMs: 0,
   installFails: false,
   hasTokens: true,
+  plain: false,
   tailMs: 10,
   bindingMs: 40,
   binding: 'accepted',

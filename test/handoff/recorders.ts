@@ -20,7 +20,7 @@ export const CORRESPONDENT: CorrespondentSnapshot = {
   homeToken: { token: new Uint8Array(8).fill(1), nonceIndex: 2, remainingUs: 100_000_000 },
   lastSequence: 9,
   bindingRemainingUs: 300_000_000,
-  plain: false,
+  plainRemainingUs: 0,
 };
 export const STATES: readonly ConnectionState[] = [{ ...CONNECTION, tcb: Uint8Array.of(1), app: null }];
 
@@ -160,6 +160,9 @@ export class RecordingAcceptor implements AcceptorActions {
   bind(): boolean {
     this.journal.add(this.hasTokens ? 'bind' : 'bind refused');
     return this.hasTokens;
+  }
+  bindFlow(): void {
+    this.journal.add('bind flow');
   }
   route(_now: Instant, route: 'direct' | 'home-agent'): void {
     this.journal.add(`route ${route}`);

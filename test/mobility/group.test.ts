@@ -146,7 +146,7 @@ describe('route optimization', () => {
     group.a.optimize(group.now, CLIENT);
     group.pass(seconds(1));
     expect(group.events).toContain('a unresponsive');
-    expect(group.a.stateOf(CLIENT)).toBe('refused');
+    expect(group.a.stateOf(CLIENT)).toBe('plain');
     expect(story(group.echo())).toContain('home>a tunnel echo-request');
   });
 
@@ -197,7 +197,7 @@ describe('another member', () => {
     group.a.optimize(group.now, CLIENT);
     group.pass(seconds(1));
     group.b.importCorrespondent(group.now, group.a.exportCorrespondent(group.now, CLIENT));
-    expect(group.b.stateOf(CLIENT)).toBe('refused');
+    expect(group.b.stateOf(CLIENT)).toBe('plain');
   });
 
   test('useRoute direct: data behind the update leaves from the care-of address before the acknowledgement', () => {

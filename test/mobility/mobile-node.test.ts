@@ -255,7 +255,7 @@ describe('tests', () => {
     const inits = (packets: readonly Seen[]) => packets.filter((p) => p.inner?.mobility?.kind === 'home-test-init');
     expect(moments(w, seconds(60), inits)).toEqual([1, 3]);
     expect(w.events.at(-1)).toBe('unresponsive');
-    expect(w.node.stateOf(CLIENT)).toBe('refused');
+    expect(w.node.stateOf(CLIENT)).toBe('plain');
     expect(w.host.do((now) => w.node.optimize(now, CLIENT))).toEqual([]);
   });
 
@@ -426,7 +426,7 @@ describe('binding a client', () => {
     const w = registered();
     clientAck(w, { sequence: sequenceOf(updating(w)), status: 128 });
     expect(w.events.at(-1)).toBe('bindingAcknowledged 128');
-    expect(w.node.stateOf(CLIENT)).toBe('refused');
+    expect(w.node.stateOf(CLIENT)).toBe('plain');
     expect(echoByTunnel(w)[0]).toMatchObject({ source: CARE_OF, destination: HOME_AGENT });
   });
 
@@ -452,7 +452,7 @@ describe('binding a client', () => {
     testing(w);
     const message = { kind: 'binding-error', status: 2, home: HOME, options: [] } as const;
     w.host.give(mobilityPacket({ source: CLIENT, destination: CARE_OF }, message));
-    expect(w.node.stateOf(CLIENT)).toBe('refused');
+    expect(w.node.stateOf(CLIENT)).toBe('plain');
     expect(w.host.pass(seconds(32))).toEqual([]);
   });
 
@@ -474,7 +474,7 @@ describe('binding a client', () => {
     error(ICMPV6.unreachable, 0);
     expect(w.node.stateOf(CLIENT)).toBe('testing');
     error(ICMPV6.parameterProblem, 1);
-    expect(w.node.stateOf(CLIENT)).toBe('refused');
+    expect(w.node.stateOf(CLIENT)).toBe('plain');
   });
 
   test('RFC 6275 11.7.4: a Binding Refresh Request makes the tests and the update run again', () => {
@@ -491,7 +491,7 @@ describe('binding a client', () => {
     w.host.pass(seconds(419));
     expect(w.node.stateOf(CLIENT)).toBe('bound');
     w.host.pass(seconds(20));
-    expect(w.node.stateOf(CLIENT)).toBe('refused');
+    expect(w.node.stateOf(CLIENT)).toBe('plain');
   });
 });
 

@@ -337,6 +337,9 @@ export class FakeMobile implements MobileNodeLayer {
     this.asked.push('binding-update');
     return this.tokens;
   }
+  bindFlow(): void {
+    this.asked.push('flow-binding');
+  }
   useRoute(_now: Instant, _client: Address, route: 'direct' | 'home-agent'): void {
     this.asked.push(`route ${route}`);
   }
@@ -350,7 +353,7 @@ export class FakeMobile implements MobileNodeLayer {
     this.asked.push('wake');
   }
   exportCorrespondent(_now: Instant, client: Address): CorrespondentSnapshot {
-    return { client, homeToken: undefined, lastSequence: 5, bindingRemainingUs: 0, plain: false };
+    return { client, homeToken: undefined, lastSequence: 5, bindingRemainingUs: 0, plainRemainingUs: 0 };
   }
   importCorrespondent(_now: Instant, snapshot: CorrespondentSnapshot): void {
     this.imported.push(snapshot);

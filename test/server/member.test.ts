@@ -27,7 +27,7 @@ const prepare = (id: string, epoch: number, client = CLIENT): HandoffMessage => 
   epoch,
   client,
   strategy: PRESETS.prefetched,
-  correspondent: { client, homeToken: undefined, lastSequence: 1, bindingRemainingUs: 0, plain: false },
+  correspondent: { client, homeToken: undefined, lastSequence: 1, bindingRemainingUs: 0, plainRemainingUs: 0 },
 });
 
 function setup() {
@@ -251,7 +251,13 @@ describe('a handoff that nobody knows', () => {
       {
         kind: 'state',
         id: ID,
-        correspondent: { client: CLIENT, homeToken: undefined, lastSequence: 1, bindingRemainingUs: 0, plain: false },
+        correspondent: {
+          client: CLIENT,
+          homeToken: undefined,
+          lastSequence: 1,
+          bindingRemainingUs: 0,
+          plainRemainingUs: 0,
+        },
         connections: [],
         donorTailUs: 0,
       },

@@ -162,17 +162,6 @@ describe('what cannot begin', () => {
     expect(member.handoff(world.now, world.c.careOf, 'b', PRESETS.fast, none)).toBeUndefined();
     expect(member.handoff(world.now, world.c.careOf, 'b', PRESETS.fast, none)).toMatch(/already/);
   });
-
-  test('a client without Mobile IPv6 is served through the home agent and said to be plain', () => {
-    const { world } = scene();
-    const { progress } = download(world, PORT);
-    // Every Mobility Header to or from the client is lost: to the group it looks like a client that has none.
-    world.internet.mobilityFilter = (from, to) => from === 'c' || to === 'c';
-    world.runUntil(() => progress.received >= SIZE / 2, after(world.now, LIMIT));
-    expect(world.a.member.handoff(world.now, world.c.careOf, 'b', PRESETS.fast, () => {})).toMatch(/no binding/);
-    world.runUntil(() => progress.closed, after(world.now, LIMIT));
-    expect(progress).toMatchObject({ received: SIZE, wrongAt: -1, error: undefined });
-  });
 });
 
 test('DESIGN.md 7: the default delay of an acknowledgement does not matter to correctness', () => {

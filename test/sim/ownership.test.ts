@@ -106,7 +106,7 @@ describe('the binding behind a handoff', () => {
     const counts: number[] = [];
     for (let minute = 0; minute < 15; minute++) {
       counts.push(...perSecond(world, received, 60));
-      bound.push(world.c.correspondent.careOfAddress(CONTACT)?.equals(world.b.careOf) === true);
+      bound.push(world.c.correspondent?.careOfAddress(CONTACT)?.equals(world.b.careOf) === true);
     }
     expect(bound).not.toContain(false);
     expect(Math.min(...counts)).toBeGreaterThanOrEqual(4500);
@@ -131,7 +131,7 @@ describe('the binding behind a handoff', () => {
     world.runUntil(() => box.report !== undefined, after(world.now, LIMIT));
     world.internet.mobilityFilter = (from, to) => from === 'c' || to === 'c';
     const counts = perSecond(world, received, 500);
-    expect(world.c.correspondent.careOfAddress(CONTACT)).toBeUndefined();
+    expect(world.c.correspondent?.careOfAddress(CONTACT)).toBeUndefined();
     expect(Math.min(...counts)).toBeGreaterThanOrEqual(4000);
   });
 });

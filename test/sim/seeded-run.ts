@@ -8,7 +8,7 @@ import type { HandoffReport } from '../../stack/server/member.ts';
 import { BulkApp, newProgress, readStream, type StreamProgress, writeStream } from './apps.ts';
 import { randomLatencies } from './random-latencies.ts';
 import { countResets } from './resets.ts';
-import { CONTACT, World } from './world.ts';
+import { type ClientKind, CONTACT, World } from './world.ts';
 
 const PORT = 80;
 const LIMIT = seconds(900);
@@ -21,7 +21,7 @@ export interface Outcome {
   readonly problems: readonly string[];
 }
 
-export function seededRun(seed: number): Outcome {
+export function seededRun(seed: number, kind: ClientKind = 'correspondent'): Outcome {
   const random = new SeededRandom(seed * 7919 + 1);
   const latencies = randomLatencies(random);
   const flow = (['download', 'upload', 'both'] as const)[seed % 3] ?? 'both';
@@ -29,7 +29,7 @@ export function seededRun(seed: number): Outcome {
   const size = 1 + below(random, 1 << 20);
   const toClient = flow === 'upload' ? 0 : size;
   const toServer = flow === 'download' ? 0 : 1 + below(random, 1 << 20);
-  const world = new World({ seed, latencies });
+  const world = new World({ seed, latencies, client: kind });
   const apps = { a: new BulkApp(toClient), b: new BulkApp(toClient) };
   world.start((node) => new Map([[PORT, apps[node.name as 'a' | 'b']]]));
   spoil(world, random);
@@ -51,7 +51,8 @@ export function seededRun(seed: number): Outcome {
   const at = below(random, toClient + toServer);
   const limit = after(world.now, LIMIT);
   const progressed = () => client.received + (server()?.received ?? 0) >= at;
-  world.runUntil(() => progressed() && world.a.member.mobile.stateOf(world.c.careOf) === 'bound', limit);
+  const recognized = kind === 'plain' ? 'plain' : 'bound';
+  world.runUntil(() => progressed() && world.a.member.mobile.stateOf(world.c.careOf) === recognized, limit);
   const handedOff = attempt(world, preset);
   world.runUntil(() => client.closed && handedOff() !== 'under way', limit);
   const final = server();

@@ -31,12 +31,17 @@ export interface WorldLatencies {
   readonly home: number;
 }
 
+/** 'plain': without Mobile IPv6; it answers a Mobility Header with a Parameter Problem. */
+export type ClientKind = 'correspondent' | 'plain';
+
 export interface WorldOptions {
   readonly seed: number;
   readonly latencies: WorldLatencies;
   /** Which member the home agent's default binding leads to. Default 'a', the donor of a first handoff. */
   readonly contact?: 'a' | 'b';
   readonly clientObserver?: TcpObserver;
+  /** What *c* is. Default 'correspondent'. */
+  readonly client?: ClientKind;
 }
 
 export interface Node {
@@ -50,7 +55,8 @@ export interface MemberNode extends Node {
 }
 
 export interface ClientNode extends Node {
-  readonly correspondent: Correspondent;
+  /** Absent: a plain client. */
+  readonly correspondent?: Correspondent;
 }
 
 /** Home agent *home*, members *a* and *b*, client *c*. */
@@ -73,7 +79,7 @@ export class World {
     this.home = this.#homeAgent();
     this.a = this.#member('a', 1, contact === 'a', 'b', 2);
     this.b = this.#member('b', 2, contact === 'b', 'a', 1);
-    this.c = this.addClient('c', options.clientObserver);
+    this.c = this.addClient('c', options.clientObserver, options.client);
     const delay = (ms: number): Partial<LinkConditions> => ({ delay: milliseconds(ms) });
     this.internet.join('a', 'b', delay(latencies.donorAcceptor));
     this.internet.join('a', 'c', delay(latencies.clientDonor));
@@ -92,11 +98,11 @@ export class World {
   }
 
   /** A further client; its name is a hexadecimal number. Its links are perfect until they are configured. */
-  addClient(name: string, observer?: TcpObserver): ClientNode {
+  addClient(name: string, observer?: TcpObserver, kind: ClientKind = 'correspondent'): ClientNode {
     const careOf = careOfAddress(name);
     const host = this.#host(name, observer);
     host.attach(this.internet.attach(name, [prefix(`${careOf}/64`)]), { addresses: [careOf] });
-    return { name, host, careOf, correspondent: host.beCorrespondent() };
+    return { name, host, careOf, ...(kind === 'correspondent' && { correspondent: host.beCorrespondent() }) };
   }
 
   memberOf(name: 'a' | 'b'): MemberNode {

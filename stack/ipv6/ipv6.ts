@@ -20,7 +20,7 @@ import { Icmp } from './icmp.ts';
 import { IcmpErrorSender } from './icmp-error.ts';
 import { IcmpReports } from './icmp-report.ts';
 import { Input } from './input.ts';
-import { extensionLength, lastDestination, Output } from './output.ts';
+import { extensionLength, lastDestination, Output, wayMtu } from './output.ts';
 import { type PolicyEntry, PolicyTable } from './policy-table.ts';
 import type { Ipv6Port, OutgoingPacket, PacketSpace, Path, SendVerdict, UpperLayer } from './port.ts';
 import type { AddressMarks } from './source-selection.ts';
@@ -172,7 +172,7 @@ export class Ipv6 implements Ipv6Port, Ipv6Mobility {
     const tunnel = detour.tunnel === undefined ? 0 : IPV6_HEADER_LEN;
     return {
       way: destination.key,
-      mtu: pathMtu.get(destination, device.mtu),
+      mtu: wayMtu(pathMtu, detour, remote, device.mtu),
       overhead: extensionLength(detour) + tunnel,
       receiveOverhead: hooks.receiveOverhead(local, remote),
       probe: pathMtu.candidate(destination, device.mtu),

@@ -17,6 +17,7 @@ import type { Ipv6Context } from './context.ts';
 import type { Port } from './egress.ts';
 import { fragmentPacket, IPV6_HEADER_ONLY, type PerFragmentHeaders } from './fragment.ts';
 import { type Detour, DIRECT } from './hooks.ts';
+import type { PathMtu } from './pmtu.ts';
 import { HEADROOM, type OutgoingPacket, type SendVerdict } from './port.ts';
 import type { Tunnels } from './tunnel.ts';
 
@@ -38,6 +39,8 @@ interface Way {
   readonly extensions: number;
   /** Largest packet on the wire; inside a tunnel, the outer header counts. */
   readonly mtu: number;
+  /** The same all the way, the part behind a tunnel included. */
+  readonly wholeMtu: number;
 }
 
 /** Octets that a detour puts between the IPv6 header and the upper layer. */
@@ -48,6 +51,16 @@ export const extensionLength = (detour: Detour): number =>
 /** The destination that decides about route and path MTU: the outermost. */
 export const lastDestination = (detour: Detour, destination: Address): Address =>
   detour.tunnel?.destination ?? detour.careOfDestination ?? destination;
+
+/**
+ * Octets of the largest packet on the wire, `firstHop` being the MTU of the device. Behind the end of a tunnel the way goes on
+ * to the inner destination, whose path may be the narrower one.
+ */
+export function wayMtu(pathMtu: PathMtu, detour: Detour, destination: Address, firstHop: number): number {
+  const outer = pathMtu.get(lastDestination(detour, destination), firstHop);
+  if (detour.tunnel === undefined) return outer;
+  return Math.min(outer, pathMtu.get(detour.careOfDestination ?? destination, firstHop) + IPV6_HEADER_LEN);
+}
 
 export class Output {
   readonly #context: Ipv6Context;
@@ -90,7 +103,7 @@ export class Output {
     const outer = detour.tunnel === undefined ? 0 : IPV6_HEADER_LEN;
     const superFrame = isSuperFrame(packet);
     const largest = outer + (superFrame ? segmentLength(packet, way) : inner);
-    if (largest > way.mtu && !mayFragment(packet, detour, largest - outer)) return 'too-big';
+    if (largest > way.wholeMtu && !mayFragment(packet, detour, largest - outer)) return 'too-big';
     const ready = this.#context.egress.keeps(packet.buffer) && packet.start >= HEADROOM ? packet : this.#copy(packet);
     if (superFrame) this.#sendSuperFrame(now, ready, way);
     else this.#sendPlain(now, ready, way, largest <= way.mtu);
@@ -102,8 +115,11 @@ export class Output {
     const port = this.#context.portTo(destination);
     if (port === undefined) return undefined;
     const { mtu: firstHop } = port.device;
-    const mtu = packet.probe === true ? firstHop : this.#context.pathMtu.get(destination, firstHop);
-    return { port, detour, extensions: extensionLength(detour), mtu };
+    const { pathMtu } = this.#context;
+    const isProbe = packet.probe === true;
+    const mtu = isProbe ? firstHop : pathMtu.get(destination, firstHop);
+    const wholeMtu = isProbe ? firstHop : wayMtu(pathMtu, detour, packet.destination, firstHop);
+    return { port, detour, extensions: extensionLength(detour), mtu, wholeMtu };
   }
 
   #sendPlain(now: Instant, packet: OutgoingPacket, way: Way, fits: boolean): void {

@@ -23,6 +23,7 @@ import {
   MAX_BINDACK_TIMEOUT,
 } from './constants.ts';
 import { clientFlow } from './flow-binding.ts';
+import { FlowNumbers } from './flow-number.ts';
 import type { ReceivedMobility } from './mobility-dispatch.ts';
 import { findOption } from './mobility-options.ts';
 import { sendMobility } from './mobility-output.ts';
@@ -74,7 +75,7 @@ export class HomeRegistration {
   readonly #rate = new UpdateRate();
   readonly #pendingFlows = new Map<string, Flow>();
   #sequence: number;
-  #nextFid = 1;
+  readonly #flowNumbers = new FlowNumbers();
   #outstanding: OutstandingUpdate | undefined;
   #registeredUntil: Instant | undefined;
   #priority: number;
@@ -131,8 +132,7 @@ export class HomeRegistration {
   /** Has the home agent send us what comes from this client (RFC 6089). The event flowBound tells when it does. */
   bindFlow(now: Instant, client: Address): void {
     if (this.#config.bid === undefined || this.#pendingFlows.size >= MAX_PENDING_FLOWS) return;
-    this.#pendingFlows.set(client.key, { client, fid: this.#nextFid });
-    this.#nextFid = (this.#nextFid % 0xffff) + 1;
+    this.#pendingFlows.set(client.key, { client, fid: this.#flowNumbers.of(client) });
     this.#begin(now);
   }
 

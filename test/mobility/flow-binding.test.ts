@@ -10,6 +10,7 @@ import {
   MAX_BINDINGS_OF_FLOW,
   MAX_COMPARED_FLOWS,
 } from '../../stack/mobility/flow-binding.ts';
+import { FlowNumbers } from '../../stack/mobility/flow-number.ts';
 import { MAX_FLOW_ANSWERS } from '../../stack/mobility/flow-request.ts';
 import { HomeAgent } from '../../stack/mobility/home-agent.ts';
 import { Address, address, prefix } from '../../stack/wire/address.ts';
@@ -407,6 +408,30 @@ describe('RFC 6089 4.3, 5.2.2: what goes on and what ends', () => {
     expect(ways(after)).toEqual([2, 2, 2]);
     expect(after.way(from({ protocol: TCP }))).toBe(2);
     expect(after.agent.exportState(EPOCH)).toEqual(before.agent.exportState(before.host.now));
+  });
+});
+
+describe("RFC 6089 4.2: a member's FIDs", () => {
+  const clients = [1, 2, 3, 4].map((i) => new Address(0x2001_0db8, 0x000c_0000, 0, i)) as [
+    Address,
+    Address,
+    Address,
+    Address,
+  ];
+
+  test('one for each client, for as long as there are any', () => {
+    const numbers = new FlowNumbers(3);
+    const [a, b, c, d] = clients;
+    expect([a, b, a, c, b].map((client) => numbers.of(client))).toEqual([1, 2, 1, 3, 2]);
+    expect(numbers.of(d)).toBe(1); // a's, which was not asked for longest
+    expect([b, c, a].map((client) => numbers.of(client))).toEqual([2, 3, 1]);
+  });
+
+  test('all 65,535 are used before one changes hands, and 0 is none of them', () => {
+    const numbers = new FlowNumbers();
+    const fids = new Set(Array.from({ length: 65_535 }, (_, i) => numbers.of(new Address(1, 0, 0, i))));
+    expect([fids.size, fids.has(0), fids.has(65_535)]).toEqual([65_535, false, true]);
+    expect(numbers.of(new Address(2, 0, 0, 0))).toBe(1);
   });
 });
 

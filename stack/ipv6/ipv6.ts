@@ -20,11 +20,12 @@ import { Icmp } from './icmp.ts';
 import { IcmpErrorSender } from './icmp-error.ts';
 import { IcmpReports } from './icmp-report.ts';
 import { Input } from './input.ts';
-import { extensionLength, lastDestination, Output, wayMtu } from './output.ts';
+import { extensionLength, Output } from './output.ts';
 import { type PolicyEntry, PolicyTable } from './policy-table.ts';
 import type { Ipv6Port, OutgoingPacket, PacketSpace, Path, SendVerdict, UpperLayer } from './port.ts';
 import type { AddressMarks } from './source-selection.ts';
 import { type TunnelEnds, Tunnels } from './tunnel.ts';
+import { lastDestination, WayMtu } from './way-mtu.ts';
 
 export interface DeviceConfig {
   readonly device: Device;
@@ -170,12 +171,13 @@ export class Ipv6 implements Ipv6Port, Ipv6Mobility {
     const device = this.#context.portTo(destination)?.device;
     if (device === undefined) return NO_PATH;
     const tunnel = detour.tunnel === undefined ? 0 : IPV6_HEADER_LEN;
+    const { mtu, probe } = new WayMtu(pathMtu, detour, remote, device.mtu);
     return {
       way: destination.key,
-      mtu: wayMtu(pathMtu, detour, remote, device.mtu),
+      mtu,
       overhead: extensionLength(detour) + tunnel,
       receiveOverhead: hooks.receiveOverhead(local, remote),
-      probe: pathMtu.candidate(destination, device.mtu),
+      probe,
       gso: device.offloads.tso && tunnel === 0,
       queueFrames: device.queueFrames ?? Number.POSITIVE_INFINITY,
     };
@@ -200,16 +202,14 @@ export class Ipv6 implements Ipv6Port, Ipv6Mobility {
   }
 
   reportBlackHole(now: Instant, local: Address, remote: Address, size: number): void {
-    const { destination, device } = this.#wayTo(local, remote);
-    if (device === undefined || !this.#context.pathMtu.blackHole(now, destination, size, device.mtu)) return;
-    this.#context.trace(now, 'black-hole', { destination: destination.toString(), size });
+    if (this.#wayMtu(local, remote)?.blackHole(now, size) !== true) return;
+    this.#context.trace(now, 'black-hole', { destination: remote.toString(), size });
     this.notifyPathChange(now, local, remote);
   }
 
   reportProbe(now: Instant, local: Address, remote: Address, size: number, arrived: boolean): void {
-    const { destination } = this.#wayTo(local, remote);
-    this.#context.trace(now, 'mtu-probe', { destination: destination.toString(), size, arrived });
-    if (this.#context.pathMtu.probed(destination, size, arrived)) this.notifyPathChange(now, local, remote);
+    this.#context.trace(now, 'mtu-probe', { destination: remote.toString(), size, arrived });
+    if (this.#wayMtu(local, remote)?.probed(size, arrived) === true) this.notifyPathChange(now, local, remote);
   }
 
   // --- Ipv6Mobility --------------------------------------------------------------------------------------
@@ -234,10 +234,11 @@ export class Ipv6 implements Ipv6Port, Ipv6Mobility {
     this.#context.layers.pathChanged(now, local, remote);
   }
 
-  /** Where TCP's packets between these two go on the wire, and through what. */
-  #wayTo(local: Address, remote: Address): { readonly destination: Address; readonly device: Device | undefined } {
-    const destination = lastDestination(this.#output.detourOf(local, remote, PROTOCOL.tcp), remote);
-    return { destination, device: this.#context.portTo(destination)?.device };
+  /** Of TCP's packets between these two; undefined: there is no route. */
+  #wayMtu(local: Address, remote: Address): WayMtu | undefined {
+    const detour = this.#output.detourOf(local, remote, PROTOCOL.tcp);
+    const device = this.#context.portTo(lastDestination(detour, remote))?.device;
+    return device && new WayMtu(this.#context.pathMtu, detour, remote, device.mtu);
   }
 
   #receiveFrom(port: Port): void {

@@ -17,9 +17,9 @@ import type { Ipv6Context } from './context.ts';
 import type { Port } from './egress.ts';
 import { fragmentPacket, IPV6_HEADER_ONLY, type PerFragmentHeaders } from './fragment.ts';
 import { type Detour, DIRECT } from './hooks.ts';
-import type { PathMtu } from './pmtu.ts';
 import { HEADROOM, type OutgoingPacket, type SendVerdict } from './port.ts';
 import type { Tunnels } from './tunnel.ts';
+import { lastDestination, WayMtu } from './way-mtu.ts';
 
 export const DEFAULT_HOP_LIMIT = 64;
 
@@ -47,20 +47,6 @@ interface Way {
 export const extensionLength = (detour: Detour): number =>
   (detour.careOfDestination === undefined ? 0 : ROUTING_HEADER_2_LEN) +
   (detour.careOfSource === undefined ? 0 : HOME_ADDRESS_HEADER_LEN);
-
-/** The destination that decides about route and path MTU: the outermost. */
-export const lastDestination = (detour: Detour, destination: Address): Address =>
-  detour.tunnel?.destination ?? detour.careOfDestination ?? destination;
-
-/**
- * Octets of the largest packet on the wire, `firstHop` being the MTU of the device. Behind the end of a tunnel the way goes on
- * to the inner destination, whose path may be the narrower one.
- */
-export function wayMtu(pathMtu: PathMtu, detour: Detour, destination: Address, firstHop: number): number {
-  const outer = pathMtu.get(lastDestination(detour, destination), firstHop);
-  if (detour.tunnel === undefined) return outer;
-  return Math.min(outer, pathMtu.get(detour.careOfDestination ?? destination, firstHop) + IPV6_HEADER_LEN);
-}
 
 export class Output {
   readonly #context: Ipv6Context;
@@ -118,7 +104,8 @@ export class Output {
     const { pathMtu } = this.#context;
     const isProbe = packet.probe === true;
     const mtu = isProbe ? firstHop : pathMtu.get(destination, firstHop);
-    const wholeMtu = isProbe ? firstHop : wayMtu(pathMtu, detour, packet.destination, firstHop);
+    const isTunnelled = !isProbe && detour.tunnel !== undefined;
+    const wholeMtu = isTunnelled ? new WayMtu(pathMtu, detour, packet.destination, firstHop).mtu : mtu;
     return { port, detour, extensions: extensionLength(detour), mtu, wholeMtu };
   }
 

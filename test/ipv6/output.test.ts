@@ -8,7 +8,7 @@ import type { Device, DeviceOffloads, Frame, FramesHandler } from '../../stack/d
 import { cutSuperFrame } from '../../stack/device/segment.ts';
 import { type Detour, DIRECT } from '../../stack/ipv6/hooks.ts';
 import { Ipv6 } from '../../stack/ipv6/ipv6.ts';
-import { lastDestination } from '../../stack/ipv6/output.ts';
+import { lastDestination } from '../../stack/ipv6/way-mtu.ts';
 import { address, prefix } from '../../stack/wire/address.ts';
 import { PROTOCOL, pseudoHeaderSum } from '../../stack/wire/ipv6.ts';
 import { seq, seqAdd } from '../../stack/wire/seq.ts';

@@ -133,7 +133,10 @@ export class ClientScene {
   /** One line a packet that the filter lets through, with these fields. After down(). */
   tshark(filter: string, ...fields: readonly string[]): Promise<string[]> {
     const wanted = fields.flatMap((field) => ['-e', field]);
-    const args = ['-r', this.capture, '-o', 'tcp.check_checksum:TRUE', '-Y', filter, '-T', 'fields', ...wanted];
+    // Of a client that is served through the home agent each segment is in the capture twice, in the tunnel and out of it:
+    // whoever puts the stream together takes the second for a malformed first.
+    const preferences = ['-o', 'tcp.check_checksum:TRUE', '-o', 'tcp.desegment_tcp_streams:FALSE'];
+    const args = ['-r', this.capture, ...preferences, '-Y', filter, '-T', 'fields', ...wanted];
     return new Promise((resolve, reject) => {
       execFile('tshark', args, { maxBuffer: TSHARK_BUFFER }, (error, stdout) => {
         if (error !== null) reject(error);

@@ -1,0 +1,42 @@
+// A plain client: `curl` on the kernel's own TCP, without Mobile IPv6. Served through the home agent, and handed over twice in
+// mid-transfer by flow bindings there.
+
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { CARE_OF, ClientScene, CONTACT, grownTo, KERNEL_CLIENT, sha256Of } from './client-scene.ts';
+import { requireOrSkip } from './support.ts';
+import { handoffsThroughHomeAgent } from './tunnel-handoffs.ts';
+
+const SIZE = 12 * 1024 * 1024;
+const TIMEOUT_MS = 90_000;
+/** By their formulas 60 and 0 ms; the queue on the way to the client and a busy machine come on top. */
+const PAUSE_MS = 2_000;
+
+describe.skipIf(!requireOrSkip('tun', 'tshark', 'curl'))('curl of the kernel', () => {
+  let scene: ClientScene;
+
+  beforeAll(async () => {
+    scene = await ClientScene.up({ lab: ['--rate', 'home-c=20mbit'] });
+  }, TIMEOUT_MS);
+
+  afterAll(() => scene?.close(), TIMEOUT_MS);
+
+  test('a download goes from a to b and back, and nothing on the wire is amiss', { timeout: TIMEOUT_MS }, async () => {
+    const sha256 = await scene.serve('file', SIZE);
+    const output = scene.path('received');
+    const curl = scene.inSite('c', 'curl', '-sS', '--fail', '-o', output, `http://[${CONTACT}]/file`);
+    await grownTo(output, SIZE / 4);
+    await scene.handoff(KERNEL_CLIENT, 'b', '--preset', 'prefetched');
+    await grownTo(output, SIZE / 2);
+    await scene.handoff(KERNEL_CLIENT, 'a');
+    expect(await curl.ended).toMatchObject({ status: 0, stderr: '' });
+    expect(sha256Of(output)).toBe(sha256);
+    await scene.down();
+    await scene.expectCleanWire();
+    const seen = await handoffsThroughHomeAgent(scene, KERNEL_CLIENT);
+    expect(seen).toMatchObject([
+      { from: CARE_OF.a, to: CARE_OF.b },
+      { from: CARE_OF.b, to: CARE_OF.a },
+    ]);
+    for (const { ms } of seen) expect(ms).toBeLessThan(PAUSE_MS);
+  });
+});

@@ -61,3 +61,34 @@ export function handoffFormula(strategy: Strategy): string {
   const tests = onDemand ? ' + max(2 Lsc_a, H)' : '';
   return drained ? `${states} ${donor} ${acceptor}${tests}` : `${states} ${acceptor} ${donor}${tests}`;
 }
+
+/** One-way latencies that a plain client's handoff depends on: all its packets go by way of the home agent. */
+export interface PlainLatencies {
+  readonly donorAcceptor: Duration;
+  readonly homeDonor: Duration;
+  readonly homeAcceptor: Duration;
+  readonly homeClient: Duration;
+}
+
+/**
+ * handoffTime() of a plain client, which has no tests, and whose Binding Update is a flow binding at the home agent. From the
+ * last segment on its way from donor to client to the first on its way from the acceptor:
+ *
+ * drain: a round trip between donor and client, of which the client sees half; on-demand: PREPARE and READY; then STATE;
+ * confirmed: a round trip between acceptor and home agent. The way from home agent to client is the same for both.
+ */
+export function plainHandoffTime(strategy: Strategy, l: PlainLatencies, flow: 'download' | 'upload'): Duration {
+  const toDonor = l.homeDonor + l.homeClient;
+  const drain = strategy.buffers === 'drain' && flow === 'download' ? 2 * toDonor : 0;
+  const ready = strategy.tokens === 'on-demand' && flow === 'download' ? 2 * l.donorAcceptor : 0;
+  const binding = strategy.binding === 'confirmed' ? 2 * l.homeAcceptor : 0;
+  const toAcceptor = l.homeAcceptor + l.homeClient;
+  return microseconds(Math.max(0, drain + ready + l.donorAcceptor + binding + toAcceptor - toDonor));
+}
+
+/** The formula of plainHandoffTime() for a download in words; Lsh: between a server and the home agent, Lhc: from there to the client. */
+export function plainHandoffFormula(strategy: Strategy): string {
+  const states = strategy.tokens === 'on-demand' ? '3 Lss' : 'Lss';
+  const acceptor = strategy.binding === 'confirmed' ? '+ 3 Lsh_a' : '+ Lsh_a';
+  return strategy.buffers === 'drain' ? `${states} + Lsh_d ${acceptor} + 2 Lhc` : `${states} ${acceptor} - Lsh_d`;
+}

@@ -9,8 +9,11 @@ import {
   handoffTime,
   isPresetName,
   type Latencies,
+  type PlainLatencies,
   PRESETS,
   type PresetName,
+  plainHandoffFormula,
+  plainHandoffTime,
   type Strategy,
 } from '../../stack/handoff/strategy.ts';
 
@@ -90,6 +93,31 @@ test('each choice gains or costs nothing: no latencies make the quicker one slow
       expect(time({ binding: 'optimistic' })).toBeLessThanOrEqual(time({ binding: 'confirmed' }));
     }),
   );
+});
+
+const plainMs = (
+  donorAcceptor: number,
+  homeDonor: number,
+  homeAcceptor: number,
+  homeClient: number,
+): PlainLatencies => ({
+  donorAcceptor: milliseconds(donorAcceptor),
+  homeDonor: milliseconds(homeDonor),
+  homeAcceptor: milliseconds(homeAcceptor),
+  homeClient: milliseconds(homeClient),
+});
+
+test.each([
+  // Lss 10, Lsh_d 8, Lsh_a 9, Lhc 30
+  ['classic', 'download', '3 Lss + Lsh_d + 3 Lsh_a + 2 Lhc', 30 + 8 + 27 + 60],
+  ['prefetched', 'download', 'Lss + Lsh_d + 3 Lsh_a + 2 Lhc', 10 + 8 + 27 + 60],
+  ['fast', 'download', 'Lss + Lsh_a - Lsh_d', 11],
+  ['classic', 'upload', 'Lss + 3 Lsh_a - Lsh_d', 10 + 27 - 8],
+  ['prefetched', 'upload', 'Lss + 3 Lsh_a - Lsh_d', 10 + 27 - 8],
+  ['fast', 'upload', 'Lss + Lsh_a - Lsh_d', 11],
+] as const)('a plain client, %s, %s: %s', (preset, flow, formula, expected) => {
+  expect(plainHandoffTime(PRESETS[preset], plainMs(10, 8, 9, 30), flow)).toBe(milliseconds(expected));
+  if (flow === 'download') expect(plainHandoffFormula(PRESETS[preset])).toBe(formula);
 });
 
 const span = fc.integer({ min: 0, max: 400 });

@@ -3,17 +3,12 @@
 // no processing time, a warm control connection. Then the same for unequal latencies.
 
 import { describe, expect, test } from 'vitest';
-import { after, type Duration, microseconds, milliseconds, seconds, toMilliseconds } from '../../stack/core/time.ts';
+import { after, milliseconds, seconds, toMilliseconds } from '../../stack/core/time.ts';
 import { handoffTime, PRESETS, type PresetName } from '../../stack/handoff/strategy.ts';
-import type { Connection } from '../../stack/tcp/api.ts';
-import { PacedApp, streamBytes } from './apps.ts';
 import { SourceWatch } from './observe.ts';
-import { CONTACT, World, type WorldLatencies } from './world.ts';
+import { startPaced } from './paced-stream.ts';
+import { World, type WorldLatencies } from './world.ts';
 
-const PORT = 80;
-const WRITE_INTERVAL = microseconds(500);
-/** Fills a segment on the route-optimized path: 1500 less IPv6, HAO, TCP and its timestamps. */
-const SEGMENT = 1400;
 const TOLERANCE_MS = 1;
 
 interface Measured {
@@ -25,15 +20,7 @@ interface Measured {
 function measure(preset: PresetName, flow: 'download' | 'upload', ms: WorldLatencies): Measured {
   const watch = new SourceWatch(flow === 'download' ? 'data' : 'ack');
   const world = new World({ seed: 1, latencies: ms, clientObserver: watch });
-  world.start(() => new Map([[PORT, new PacedApp(world.timers, WRITE_INTERVAL, flow === 'download' ? SEGMENT : 0)]]));
-  const connection = world.c.host.tcp.connect(world.now, {
-    remote: { address: CONTACT, port: PORT },
-    noDelay: true,
-    delayedAck: 0 as Duration,
-  });
-  if (typeof connection === 'string') throw new Error(connection);
-  drive(world, connection, flow);
-  world.runFor(seconds(3));
+  startPaced(world, flow);
   const box = world.handoff('a', 'b', PRESETS[preset]);
   world.runUntil(() => box.report !== undefined, after(world.now, seconds(5)));
   world.runFor(milliseconds(500));
@@ -53,23 +40,6 @@ function measure(preset: PresetName, flow: 'download' | 'upload', ms: WorldLaten
     observedMs: change === undefined ? Number.NaN : (change.firstTo - change.lastFrom) / 1_000,
     formulaMs: toMilliseconds(formula),
     succeeded: box.report?.outcome.ok === true,
-  };
-}
-
-/** Reads all that comes; for an upload also writes at the premise's pace. */
-function drive(world: World, connection: Connection, flow: 'download' | 'upload'): void {
-  let offset = 0;
-  const timer = world.timers.timer((now) => {
-    offset += connection.write(now, streamBytes(offset, SEGMENT));
-    timer.set(after(now, WRITE_INTERVAL));
-  });
-  connection.events = {
-    readable: (now) => {
-      while (connection.read(now) !== undefined);
-    },
-    connected: (now) => {
-      if (flow === 'upload') timer.set(now);
-    },
   };
 }
 

@@ -30,7 +30,8 @@ export type UpdateVerdict =
 export interface UpdateJudge {
   readonly cache: BindingCache;
   readonly nonces: NonceTable;
-  readonly isLocal: (address: Address) => boolean;
+  /** An address of ours, or one that we answer for. */
+  readonly isOurs: (address: Address) => boolean;
 }
 
 export function updateInHand(received: ReceivedMobility, update: BindingUpdate): UpdateInHand {
@@ -54,8 +55,8 @@ const discard = (reason: string): UpdateVerdict => ({ kind: 'discard', reason })
 function checkAddresses(judge: UpdateJudge, { received, home, careOf }: UpdateInHand): UpdateVerdict | undefined {
   const { packet } = received;
   if (packet.destination.isMulticast || !packet.wireSource.isRoutableUnicast) return discard('update-source');
-  if (!home.isRoutableUnicast || judge.isLocal(home)) return discard('update-home-address');
-  if (!careOf.isRoutableUnicast || judge.isLocal(careOf)) return discard('update-care-of-address');
+  if (!home.isRoutableUnicast || judge.isOurs(home)) return discard('update-home-address');
+  if (!careOf.isRoutableUnicast || judge.isOurs(careOf)) return discard('update-care-of-address');
   return undefined;
 }
 
@@ -67,7 +68,7 @@ function checkRegistrationType(now: Instant, judge: UpdateJudge, hand: UpdateInH
   const { update, home } = hand;
   if (!update.home) return undefined;
   const { sequence } = update;
-  if (judge.cache.find(home) !== undefined) {
+  if (judge.cache.find(hand.received.packet.destination, home) !== undefined) {
     // Signed where there is a key to sign with (9.5.4).
     const kbm = provenKey(now, judge, hand);
     return { kind: 'reject', status: BINDING_STATUS.registrationTypeChange, sequence, ...(kbm && { kbm }) };
@@ -89,11 +90,12 @@ function checkAuthorization(now: Instant, judge: UpdateJudge, hand: UpdateInHand
   if (key.kind === 'stale') return { kind: 'reject', status: key.status, sequence: update.sequence };
   const { kbm } = key;
   if (!verifyBinding(kbm, careOf, received.packet.destination, received.header)) return discard('update-authenticator');
-  const last = judge.cache.lastSequence(now, home);
+  const local = received.packet.destination;
+  const last = judge.cache.lastSequence(now, local, home);
   if (last !== undefined && !sequenceIsNewer(update.sequence, last)) {
     return { kind: 'reject', status: BINDING_STATUS.sequenceOutOfWindow, sequence: last, kbm };
   }
-  if (update.lifetime > 0 && (careOf.equals(home) || judge.cache.find(careOf) !== undefined)) {
+  if (update.lifetime > 0 && (careOf.equals(home) || judge.cache.find(local, careOf) !== undefined)) {
     // A care-of address that is a home address itself would make packets go in circles (RFC 6275 15.1).
     return { kind: 'reject', status: BINDING_STATUS.invalidCareOf, sequence: update.sequence, kbm };
   }

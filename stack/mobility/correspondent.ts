@@ -24,8 +24,10 @@ const REFRESH_REQUEST_FRACTION = 1 / 5;
 
 export interface CorrespondentOptions {
   readonly maxBindings?: number;
-  /** Told of a binding made or changed, and (undefined) of one that ended. */
-  readonly bindingChanged?: (now: Instant, home: Address, careOf: Address | undefined) => void;
+  /** Told of a binding made or changed, and (undefined) of one that ended; `local` is the address of ours it is for. */
+  readonly bindingChanged?: (now: Instant, home: Address, careOf: Address | undefined, local: Address) => void;
+  /** Addresses of others that it answers for as for its own (a gateway's). Default: none. */
+  readonly isBehindUs?: (address: Address) => boolean;
 }
 
 export class Correspondent {
@@ -45,10 +47,10 @@ export class Correspondent {
     dispatch.onMessage('home-test-init', (now, received) => this.#testInit(now, received));
     dispatch.onMessage('care-of-test-init', (now, received) => this.#testInit(now, received));
     dispatch.onMessage('binding-update', (now, received) => this.#bindingUpdate(now, received));
-    dispatch.onHomeAddressOption((_now, careOf, home) => this.#isBound(careOf, home));
-    dispatch.onCorrespondentBinding((home) => this.#cache.find(home) !== undefined);
+    dispatch.onHomeAddressOption((_now, careOf, home, local) => this.#isBound(careOf, home, local));
+    dispatch.onCorrespondentBinding((home, local) => this.#cache.find(local, home) !== undefined);
     environment.ipv6.addHooks({
-      output: { detour: (_source, destination, protocol) => this.#detour(destination, protocol) },
+      output: { detour: (source, destination, protocol) => this.#detour(source, destination, protocol) },
       // RFC 6275 8.2: discarded in silence unless a mobile node on this host takes it.
       routingHeader2: { routingHeader2: () => 'unknown' },
       tunnelError: {
@@ -60,9 +62,19 @@ export class Correspondent {
     });
   }
 
-  /** Where packets for this home address go, if it is bound. */
-  careOfAddress(home: Address): Address | undefined {
-    return this.#cache.find(home)?.careOf;
+  /** Where packets for this home address go, if it is bound; without `local`: whichever of our addresses they are from. */
+  careOfAddress(home: Address, local?: Address): Address | undefined {
+    if (local !== undefined) return this.#cache.find(local, home)?.careOf;
+    for (const binding of this.#cache.values()) if (binding.home.equals(home)) return binding.careOf;
+    return undefined;
+  }
+
+  /** The care-of address for a packet from `local` to `home`, which uses the binding (RFC 6275 9.3.2). */
+  use(local: Address, home: Address): Address | undefined {
+    const binding = this.#cache.find(local, home);
+    if (binding === undefined) return undefined;
+    binding.used = true;
+    return binding.careOf;
   }
 
   get bindingCount(): number {
@@ -70,17 +82,17 @@ export class Correspondent {
   }
 
   /** RFC 6275 9.3.2; Mobility Headers go past the binding cache (6.1). */
-  #detour(destination: Address, protocol: number): Detour | undefined {
+  #detour(source: Address, destination: Address, protocol: number): Detour | undefined {
     if (protocol === PROTOCOL.mobility) return undefined;
-    const binding = this.#cache.find(destination);
+    const binding = this.#cache.find(source, destination);
     if (binding === undefined) return undefined;
     binding.used = true;
     return binding.detour;
   }
 
   /** RFC 6275 9.3.1: home and care-of address must both be the entry's. */
-  #isBound(careOf: Address, home: Address): boolean {
-    const binding = this.#cache.find(home);
+  #isBound(careOf: Address, home: Address, local: Address): boolean {
+    const binding = this.#cache.find(local, home);
     if (binding === undefined || !binding.careOf.equals(careOf)) return false;
     binding.used = true;
     return true;
@@ -109,7 +121,8 @@ export class Correspondent {
     if (received.message.kind !== 'binding-update') return 'pass';
     const hand = updateInHand(received, received.message);
     const { ipv6 } = this.#environment;
-    const judge = { cache: this.#cache, nonces: this.#nonces, isLocal: (a: Address) => ipv6.isLocal(a) };
+    const isOurs = (address: Address) => ipv6.isLocal(address) || this.#options.isBehindUs?.(address) === true;
+    const judge = { cache: this.#cache, nonces: this.#nonces, isOurs };
     const verdict = checkBindingUpdate(now, judge, hand);
     if (verdict.kind === 'discard') {
       this.#dispatch.counters.bump(verdict.reason);
@@ -119,7 +132,8 @@ export class Correspondent {
     } else {
       const lifetime = Math.min(hand.update.lifetime, MAX_RR_LIFETIME_UNITS);
       const { sequence, acknowledge } = hand.update;
-      if (lifetime === 0) this.#deleteBinding(now, hand.home, sequence);
+      if (lifetime === 0)
+        this.#deleteBinding(now, { local: hand.received.packet.destination, home: hand.home, sequence });
       else this.#setBinding(now, hand, times(LIFETIME_UNIT, lifetime));
       if (acknowledge) {
         this.#acknowledge(now, hand, verdict.kbm, { status: BINDING_STATUS.accepted, sequence, lifetime });
@@ -131,18 +145,19 @@ export class Correspondent {
   /** RFC 6275 9.5.2. */
   #setBinding(now: Instant, hand: UpdateInHand, lifetime: Duration): void {
     const { home, careOf, update, received } = hand;
-    const before = this.#cache.find(home)?.careOf;
-    const terms = { home, careOf, local: received.packet.destination, sequence: update.sequence };
+    const local = received.packet.destination;
+    const before = this.#cache.find(local, home)?.careOf;
+    const terms = { home, careOf, local, sequence: update.sequence };
     const { binding, evicted } = this.#cache.set(now, { ...terms, expiresAt: after(now, lifetime) });
     binding.timer.set(after(binding.expiresAt, times(refreshMargin(binding), -2)));
-    if (evicted !== undefined) this.#changed(now, evicted.home, undefined);
-    if (before === undefined || !before.equals(careOf)) this.#changed(now, home, careOf);
+    if (evicted !== undefined) this.#changed(now, evicted, undefined);
+    if (before === undefined || !before.equals(careOf)) this.#changed(now, binding, careOf);
   }
 
-  #deleteBinding(now: Instant, home: Address, sequence: number): void {
-    const existed = this.#cache.find(home) !== undefined;
-    this.#cache.end(now, home, sequence);
-    if (existed) this.#changed(now, home, undefined);
+  #deleteBinding(now: Instant, ended: Pick<Binding, 'local' | 'home' | 'sequence'>): void {
+    const existed = this.#cache.find(ended.local, ended.home) !== undefined;
+    this.#cache.end(now, ended);
+    if (existed) this.#changed(now, ended, undefined);
   }
 
   /** RFC 6275 9.5.4: to where the update came from; by routing header unless that is the home address itself. */
@@ -168,7 +183,7 @@ export class Correspondent {
   #bindingTimer(now: Instant, binding: Binding): void {
     const requestAt = after(binding.expiresAt, times(refreshMargin(binding), -1));
     if (now >= binding.expiresAt) {
-      this.#deleteBinding(now, binding.home, binding.sequence);
+      this.#deleteBinding(now, binding);
     } else if (now >= requestAt) {
       if (binding.used) this.#requestRefresh(now, binding);
       binding.timer.set(binding.expiresAt);
@@ -190,16 +205,16 @@ export class Correspondent {
     if (!header.ok || header.value.nextHeader !== PROTOCOL.routing) return;
     const routing = parseRoutingHeader(quoted, header.end);
     const home = routing.ok ? homeAddressOfRoutingHeader2(routing.value) : routing;
-    const binding = home.ok ? this.#cache.find(home.value) : undefined;
+    const binding = home.ok ? this.#cache.find(header.value.source, home.value) : undefined;
     if (binding === undefined || !binding.careOf.equals(header.value.destination)) return;
-    if (this.#cache.noteError(now, binding)) this.#changed(now, binding.home, undefined);
+    if (this.#cache.noteError(now, binding)) this.#changed(now, binding, undefined);
   }
 
-  #changed(now: Instant, home: Address, careOf: Address | undefined): void {
+  #changed(now: Instant, { local, home }: Pick<Binding, 'local' | 'home'>, careOf: Address | undefined): void {
     const detail = { home: home.toString(), careOf: careOf?.toString() ?? 'none' };
     this.#environment.trace?.(now, { layer: 'mobility', event: 'binding', detail });
-    this.#environment.ipv6.notifyPathChange(now, undefined, home);
-    this.#options.bindingChanged?.(now, home, careOf);
+    this.#environment.ipv6.notifyPathChange(now, local, home);
+    this.#options.bindingChanged?.(now, home, careOf, local);
   }
 }
 

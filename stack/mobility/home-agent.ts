@@ -153,7 +153,7 @@ export class HomeAgent {
         prefixes: this.#config.homePrefixes,
         memberOfSpi: (spi) => this.#memberOfSpi.get(spi),
         memberOfHome: (home, bid) => this.#homes.get(home.key)?.memberOf(bid),
-        isCorrespondents: (home) => this.#dispatch.hasCorrespondentBinding(home),
+        isCorrespondents: (home) => this.#dispatch.hasCorrespondentBinding(home, received.packet.destination),
         clock: this.#environment.ntpTime?.(now),
       },
       hand,

@@ -38,8 +38,8 @@ export interface TunnelEnd {
   accepts(outer: { readonly source: Address; readonly destination: Address }, inner: Ipv6Header): boolean;
 }
 
-/** Tells whether a role holds a binding of `home` to `careOf`. */
-export type HomeAddressJudge = (now: Instant, careOf: Address, home: Address) => boolean;
+/** Tells whether a role holds, for our address `local`, a binding of `home` to `careOf`. */
+export type HomeAddressJudge = (now: Instant, careOf: Address, home: Address, local: Address) => boolean;
 
 export class MobilityDispatch {
   readonly counters = new Counters();
@@ -48,7 +48,7 @@ export class MobilityDispatch {
   readonly #handlers = new Map<MobilityMessage['kind'], MobilityHandler[]>();
   readonly #tunnelEnds: TunnelEnd[] = [];
   readonly #judges: HomeAddressJudge[] = [];
-  readonly #correspondents: ((home: Address) => boolean)[] = [];
+  readonly #correspondents: ((home: Address, local: Address) => boolean)[] = [];
   readonly #errorListeners: ((now: Instant, report: IcmpErrorReport) => void)[] = [];
   readonly #bindingErrors = new RateLimit(BINDING_ERRORS_TO_A_SITE, BINDING_ERRORS);
 
@@ -80,13 +80,16 @@ export class MobilityDispatch {
     this.#judges.push(judge);
   }
 
-  /** A correspondent tells whether it has a binding of `home`, which no home registration may become (RFC 6275 9.5.1). */
-  onCorrespondentBinding(has: (home: Address) => boolean): void {
+  /**
+   * A correspondent tells whether it has, for our address `local`, a binding of `home`, which no home registration may
+   * become (RFC 6275 9.5.1).
+   */
+  onCorrespondentBinding(has: (home: Address, local: Address) => boolean): void {
     this.#correspondents.push(has);
   }
 
-  hasCorrespondentBinding(home: Address): boolean {
-    return this.#correspondents.some((has) => has(home));
+  hasCorrespondentBinding(home: Address, local: Address): boolean {
+    return this.#correspondents.some((has) => has(home, local));
   }
 
   /** Errors about Mobility Headers that this host has sent. */
@@ -129,7 +132,7 @@ export class MobilityDispatch {
       return 'drop';
     }
     if (protocol === PROTOCOL.mobility || protocol === PROTOCOL.esp || protocol === PROTOCOL.ah) return 'accept';
-    if (this.#judges.some((judge) => judge(now, careOf, home))) return 'accept';
+    if (this.#judges.some((judge) => judge(now, careOf, home, destination))) return 'accept';
     this.#drop('home-address-without-binding');
     this.#bindingError(now, destination, careOf, BINDING_ERROR.unknownBinding, home);
     return 'drop';

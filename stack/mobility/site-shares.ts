@@ -31,28 +31,31 @@ export class SiteShares<V> {
     return this.#entries.size;
   }
 
-  get(address: Address): V | undefined {
-    return this.#entries.get(address.key)?.value;
+  get(key: string): V | undefined {
+    return this.#entries.get(key)?.value;
   }
 
-  /** Adds or replaces; the entry is the youngest now. Returns the value that lost its place to it. */
-  set(address: Address, value: V): V | undefined {
-    this.delete(address);
+  *values(): IterableIterator<V> {
+    for (const { value } of this.#entries.values()) yield value;
+  }
+
+  /**
+   * Adds or replaces; the entry is the youngest now, and counts for the site of `holder`. Returns the value that lost
+   * its place to it.
+   */
+  set(key: string, holder: Address, value: V): V | undefined {
+    this.delete(key);
     const evicted = this.#entries.size >= this.#limit ? this.#evict() : undefined;
-    const site = siteOf(address);
+    const site = siteOf(holder);
     const share: Share<V> = this.#shares.get(site) ?? new Map();
     const entry: Entry<V> = { share, site, value };
     this.#shares.set(site, share);
-    share.set(address.key, entry);
-    this.#entries.set(address.key, entry);
+    share.set(key, entry);
+    this.#entries.set(key, entry);
     return evicted;
   }
 
-  delete(address: Address): void {
-    this.#delete(address.key);
-  }
-
-  #delete(key: string): void {
+  delete(key: string): void {
     const entry = this.#entries.get(key);
     if (entry === undefined) return;
     this.#entries.delete(key);
@@ -70,7 +73,7 @@ export class SiteShares<V> {
         share.delete(key);
         share.set(key, entry);
       } else {
-        this.#delete(key);
+        this.delete(key);
         return entry.value;
       }
     }

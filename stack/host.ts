@@ -12,6 +12,7 @@ import type { Trace } from './core/trace.ts';
 import type { Device } from './device/device.ts';
 import { Ipv6 } from './ipv6/ipv6.ts';
 import type { MobileNodeEvents, MobilityEnvironment } from './mobility/api.ts';
+import { ClientGateway, type MoveSeen } from './mobility/client-gateway.ts';
 import { Correspondent, type CorrespondentOptions } from './mobility/correspondent.ts';
 import { HomeAgent, type HomeAgentConfig } from './mobility/home-agent.ts';
 import { MobileNode, type MobileNodeConfig } from './mobility/mobile-node.ts';
@@ -73,6 +74,14 @@ export interface HostListenOptions extends Omit<ServerListenOptions, 'host'>, Se
 /** Whom to connect to, and what the socket is like. */
 export interface HostConnectOptions extends Omit<SocketConnectOptions, 'host'> {
   readonly address: string | Address;
+}
+
+/** The two sides of a client gateway, which are attached already, the one inside with routes to those behind it. */
+export interface ClientGatewayOptions extends Omit<CorrespondentOptions, 'isBehindUs'> {
+  readonly inside: Device;
+  readonly outside: Device;
+  /** Told when a client behind us hears from another node than before. */
+  readonly moved?: (now: Instant, move: MoveSeen) => void;
 }
 
 const EVERYTHING = prefix('::/0');
@@ -150,6 +159,31 @@ export class Host {
   /** Makes this host a correspondent node (RFC 6275 9): it keeps bindings of mobile peers. */
   beCorrespondent(options?: CorrespondentOptions): Correspondent {
     return new Correspondent(this.#environment, this.#mobility(), options);
+  }
+
+  /**
+   * Makes this host a correspondent node on behalf of all that is behind it; it has to forward. What is routed to the
+   * inside device is a client: its programs speak to mobile peers without knowing (client-gateway.ts).
+   */
+  beClientGateway(options: ClientGatewayOptions): Correspondent {
+    const { inside, outside, moved, bindingChanged, ...rest } = options;
+    const isBehindUs = (a: Address): boolean => this.ipv6.deviceTo(a) === inside;
+    const dispatch = this.#mobility();
+    const correspondent = this.beCorrespondent({
+      ...rest,
+      isBehindUs,
+      bindingChanged: (now, home, careOf, local) => {
+        if (careOf === undefined) gateway.forget(local, home);
+        bindingChanged?.(now, home, careOf, local);
+      },
+    });
+    const gateway = new ClientGateway(this.#environment, dispatch, correspondent, {
+      isBehindUs,
+      outsideMtu: outside.mtu,
+      ...(moved && { moved }),
+    });
+    this.ipv6.addHooks({ transit: gateway });
+    return correspondent;
   }
 
   /** Makes this host a mobile node (RFC 6275 11), as every server node is. */

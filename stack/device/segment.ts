@@ -46,6 +46,13 @@ export function cutSuperFrame(frame: Frame): Uint8Array[] {
   return segments;
 }
 
+/** Octets of the largest packet that the frame is on a wire. */
+export function wireLength(frame: Frame): number {
+  const gsoSize = frame.offload?.gsoSize ?? 0;
+  const layout = gsoSize > 0 ? superFrameLayout(frame) : undefined;
+  return layout === undefined ? frame.bytes.length : Math.min(frame.bytes.length, layout.payloadStart + gsoSize);
+}
+
 interface SuperFrameLayout {
   /** Where the TCP header begins. */
   readonly tcp: number;

@@ -13,6 +13,9 @@ import type {
   HookVerdict,
   OutputHook,
   RoutingHeader2Hook,
+  TransitFrame,
+  TransitHook,
+  TransitVerdict,
   TunnelError,
   TunnelErrorHook,
 } from './hooks.ts';
@@ -26,6 +29,7 @@ export class HookList {
   readonly #homeAddress: HomeAddressHook[] = [];
   readonly #routingHeader2: RoutingHeader2Hook[] = [];
   readonly #delivery: DeliveryHook[] = [];
+  readonly #transit: TransitHook[] = [];
   readonly #forward: ForwardHook[] = [];
   readonly #tunnelError: TunnelErrorHook[] = [];
 
@@ -34,6 +38,7 @@ export class HookList {
     if (hooks.homeAddress !== undefined) this.#homeAddress.push(hooks.homeAddress);
     if (hooks.routingHeader2 !== undefined) this.#routingHeader2.push(hooks.routingHeader2);
     if (hooks.delivery !== undefined) this.#delivery.push(hooks.delivery);
+    if (hooks.transit !== undefined) this.#transit.push(hooks.transit);
     if (hooks.forward !== undefined) this.#forward.push(hooks.forward);
     if (hooks.tunnelError !== undefined) this.#tunnelError.push(hooks.tunnelError);
   }
@@ -85,6 +90,19 @@ export class HookList {
   deliver(now: Instant, packet: ReceivedPacket): boolean {
     for (const hook of this.#delivery) if (hook.deliver(now, packet) === 'taken') return true;
     return false;
+  }
+
+  transit(now: Instant, transit: TransitFrame): TransitVerdict {
+    for (const hook of this.#transit) {
+      const verdict = hook.transit(now, transit);
+      if (verdict !== 'pass') return verdict;
+    }
+    return 'pass';
+  }
+
+  /** Does anybody look at forwarded packets? Then they have to be as they would be on a wire. */
+  get looksAtForwarded(): boolean {
+    return this.#forward.length > 0;
   }
 
   forward(now: Instant, packet: ForwardedPacket): boolean {

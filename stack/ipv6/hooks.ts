@@ -2,8 +2,11 @@
 // may have several of each (correspondent, mobile node, home agent) and the first that answers wins.
 
 import type { Instant } from '../core/time.ts';
+import type { Device, Frame } from '../device/device.ts';
 import type { Address } from '../wire/address.ts';
 import type { OutgoingPacket, ReceivedPacket, SendVerdict } from './port.ts';
+
+export type { Frame };
 
 /** How a packet leaves, other than as the upper layer asked. Absent fields: unchanged. */
 export interface Detour {
@@ -73,6 +76,32 @@ export interface ForwardedPacket {
   readonly bytes: Uint8Array;
 }
 
+/** A router's frame on its way from one device to another, before anything of it is judged. */
+export interface TransitFrame {
+  readonly source: Address;
+  readonly destination: Address;
+  /** May be a super-frame and lack its checksum. Lent for the length of the call. */
+  readonly frame: Frame;
+  /** Where it would leave; undefined: there is no route. */
+  readonly egress: Device | undefined;
+}
+
+/** A frame that goes on in another form. */
+export interface Onward {
+  /** In space of Ipv6Port.allocate(); hop limit not yet counted down. */
+  readonly frame: Frame;
+  readonly destination: Address;
+  /** Octets that each packet has more than before (negative: fewer): a sender is told of MTUs in its own measure. */
+  readonly growth: number;
+}
+
+/** 'ours': this host deals with it as if it had the destination address. 'taken': the hook has dealt with it. */
+export type TransitVerdict = 'pass' | 'taken' | 'ours' | Onward;
+
+export interface TransitHook {
+  transit(now: Instant, transit: TransitFrame): TransitVerdict;
+}
+
 /** An ICMPv6 error about a packet that went by a detour or through a tunnel of ours. */
 export interface TunnelError {
   readonly type: number;
@@ -94,6 +123,7 @@ export interface Hooks {
   readonly homeAddress?: HomeAddressHook;
   readonly routingHeader2?: RoutingHeader2Hook;
   readonly delivery?: DeliveryHook;
+  readonly transit?: TransitHook;
   readonly forward?: ForwardHook;
   readonly tunnelError?: TunnelErrorHook;
 }

@@ -98,7 +98,9 @@ export class Input {
     if (this.#isForUs(ip.destination)) {
       this.#local(now, { frame, ip, end, ingress, tunnel });
     } else if (this.#forwarding !== undefined && !ip.destination.isMulticast) {
-      this.#forwarding.input(now, trimmed(frame, end), ip, ingress);
+      const packet = trimmed(frame, end);
+      const verdict = this.#forwarding.input(now, packet, ip, ingress);
+      if (verdict === 'ours') this.#local(now, { frame: packet, ip, end, ingress, tunnel });
     } else {
       this.#context.drop('not-ours');
     }

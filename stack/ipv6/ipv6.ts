@@ -116,6 +116,11 @@ export class Ipv6 implements Ipv6Port, Ipv6Mobility {
     this.#context.routes.add(prefix, port);
   }
 
+  /** Where packets for this address leave; undefined: nowhere, or they are for us. */
+  deviceTo(destination: Address): Device | undefined {
+    return this.isLocal(destination) ? undefined : this.#context.routes.lookup(destination)?.device;
+  }
+
   /** Without a device: on every device. */
   removeRoute(prefix: Prefix, device?: Device): void {
     this.#context.routes.remove(prefix, device === undefined ? undefined : this.#ports.get(device));

@@ -63,7 +63,7 @@ export class MobilityDispatch {
       },
     });
     ipv6.register(PROTOCOL.ipv6, { input: (now, packet) => this.#tunnelInput(now, packet) });
-    ipv6.addHooks({ homeAddress: { homeAddressOption: (now, seen) => this.#homeAddressOption(now, seen) } });
+    ipv6.addHooks({ homeAddress: { homeAddressOption: (now, seen) => this.homeAddressOption(now, seen) } });
   }
 
   /** Subscribes to a kind of message. Roles are asked in the order of their subscription, who asks to be first before. */
@@ -124,8 +124,8 @@ export class MobilityDispatch {
     return this.#drop('mobility-unhandled');
   }
 
-  /** RFC 6275 9.3.1. */
-  #homeAddressOption(now: Instant, seen: HomeAddressOptionSeen): HookVerdict {
+  /** RFC 6275 9.3.1: who fails is told by a Binding Error, and his packet is to be dropped. */
+  homeAddressOption(now: Instant, seen: HomeAddressOptionSeen): HookVerdict {
     const { careOf, home, destination, protocol } = seen;
     if (!home.isRoutableUnicast || careOf.isMulticast) {
       this.#drop('home-address-not-unicast');

@@ -5,9 +5,12 @@ import { SeededRandom } from '../../stack/core/random.ts';
 import { after, type Duration, EPOCH, type Instant, milliseconds, NEVER, seconds } from '../../stack/core/time.ts';
 import { TimerQueue } from '../../stack/core/timer-queue.ts';
 import type { Trace, TraceEvent } from '../../stack/core/trace.ts';
+import type { Device } from '../../stack/device/device.ts';
 import type { LinkConditions } from '../../stack/device/fault.ts';
+import { pipe } from '../../stack/device/pipe.ts';
 import type { Strategy } from '../../stack/handoff/strategy.ts';
 import { Host } from '../../stack/host.ts';
+import type { MoveSeen } from '../../stack/mobility/client-gateway.ts';
 import type { Correspondent } from '../../stack/mobility/correspondent.ts';
 import { CONTACT_PRIORITY, MEMBER_PRIORITY } from '../../stack/mobility/mobile-node.ts';
 import type { HandoffApp } from '../../stack/server/app-contract.ts';
@@ -31,8 +34,11 @@ export interface WorldLatencies {
   readonly home: number;
 }
 
-/** 'plain': without Mobile IPv6; it answers a Mobility Header with a Parameter Problem. */
-export type ClientKind = 'correspondent' | 'plain';
+/**
+ * 'plain': without Mobile IPv6; it answers a Mobility Header with a Parameter Problem. 'gateway': such a one, behind a
+ * gateway that knows it.
+ */
+export type ClientKind = 'correspondent' | 'plain' | 'gateway';
 
 export interface WorldOptions {
   readonly seed: number;
@@ -59,6 +65,13 @@ export interface ClientNode extends Node {
   readonly correspondent?: Correspondent;
 }
 
+export interface Gateway {
+  /** What it has said of its client's moves. */
+  readonly moves: MoveSeen[];
+  /** Another gateway in its place, without its memory. */
+  restart(): Correspondent;
+}
+
 /** Home agent *home*, members *a* and *b*, client *c*. */
 export class World {
   readonly timers = new TimerQueue();
@@ -79,7 +92,10 @@ export class World {
     this.home = this.#homeAgent();
     this.a = this.#member('a', 1, contact === 'a', 'b', 2);
     this.b = this.#member('b', 2, contact === 'b', 'a', 1);
-    this.c = this.addClient('c', options.clientObserver, options.client);
+    this.c =
+      options.client === 'gateway'
+        ? this.addClientBehindGateway('c', options.clientObserver)
+        : this.addClient('c', options.clientObserver, options.client);
     const delay = (ms: number): Partial<LinkConditions> => ({ delay: milliseconds(ms) });
     this.internet.join('a', 'b', delay(latencies.donorAcceptor));
     this.internet.join('a', 'c', delay(latencies.clientDonor));
@@ -103,6 +119,32 @@ export class World {
     const host = this.#host(name, observer);
     host.attach(this.internet.attach(name, [prefix(`${careOf}/64`)]), { addresses: [careOf] });
     return { name, host, careOf, ...(kind === 'correspondent' && { correspondent: host.beCorrespondent() }) };
+  }
+
+  /**
+   * A further client, of a stack without Mobile IPv6, behind a gateway of its own whose link outside has this MTU; the
+   * link between them carries super-frames.
+   */
+  addClientBehindGateway(
+    name: string,
+    observer?: TcpObserver,
+    mtu = 1500,
+  ): ClientNode & { readonly correspondent: Correspondent; readonly gateway: Gateway } {
+    const careOf = careOfAddress(name);
+    const offloads = { checksum: true, tso: true };
+    const [toGateway, inside] = pipe({ names: [`${name} inside`, `${name} gateway`], offloads });
+    const host = this.#host(name, observer);
+    host.attach(toGateway, { addresses: [careOf] });
+    const outside = this.internet.attach(name, [prefix(`${careOf}/64`)], mtu);
+    const gateway: Gateway = { moves: [], restart: () => this.#gateway(name, inside, outside, gateway) };
+    return { name, host, careOf, correspondent: gateway.restart(), gateway };
+  }
+
+  #gateway(name: string, inside: Device, outside: Device, { moves }: Gateway): Correspondent {
+    const host = this.#host(`${name} gateway`, undefined, true);
+    host.attach(inside, { addresses: [address('fe80::1')], routes: [prefix(`${careOfAddress(name)}/128`)] });
+    host.attach(outside, { addresses: [address(`2001:db8:${name}::ff`)] });
+    return host.beClientGateway({ inside, outside, moved: (_now, move) => moves.push(move) });
   }
 
   memberOf(name: 'a' | 'b'): MemberNode {

@@ -19,12 +19,15 @@ export const homeportCommand = (...args: readonly string[]): [command: string, a
 ];
 
 /** The first child of a process of ours, which may be in another PID namespace; undefined when there is none (yet). */
-export function childOf(pid: number): number | undefined {
+export const childOf = (pid: number): number | undefined => childrenOf(pid)[0];
+
+/** All of them, in the order in which they came. */
+export function childrenOf(pid: number): number[] {
   try {
-    const [first] = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ');
-    return first === undefined || first === '' ? undefined : Number(first);
+    const text = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
+    return text === '' ? [] : text.split(' ').map(Number);
   } catch {
-    return undefined;
+    return [];
   }
 }
 

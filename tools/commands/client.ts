@@ -1,67 +1,13 @@
-// `homeport client get URL`: downloads over our own stack, as a correspondent node. The role is roles/client.ts.
+// `homeport client ...`: the ways to be a client, a file each.
 
-import { type Command, InvalidArgumentError, Option } from 'commander';
-import { type Address, address } from '../../stack/wire/address.ts';
-import { UserError } from '../errors.ts';
-import { VARIABLE } from '../lab/furnish.ts';
-import { Output, type Terminal } from '../output.ts';
-import type { Target } from '../roles/client.ts';
-import { addressValue } from '../values.ts';
-import { addRoleOptions, checkDevice, checkRouted, checkWritable, type RoleFlags } from './common.ts';
-
-interface GetFlags extends RoleFlags {
-  readonly address: Address;
-  readonly output?: string;
-  readonly timeline?: string;
-}
+import type { Command } from 'commander';
+import type { Terminal } from '../output.ts';
+import { addClientGateway } from './client-gateway.ts';
+import { addClientGet } from './client-get.ts';
+import { addClientRun } from './client-run.ts';
 
 export function addClient(program: Command, terminal: Terminal): void {
   const client = program.command('client').description('Use a server through the correspondent side of Mobile IPv6.');
-  const get = client
-    .command('get')
-    .description('Download a file over HTTP/1.1 and show what came from which node.')
-    .argument('<url>', 'http://[address]:port/path', urlValue)
-    .addOption(
-      new Option('--address <address>', 'address of this client')
-        .argParser(addressValue)
-        .env(VARIABLE.address)
-        .makeOptionMandatory(),
-    )
-    .option('--output <file>', 'where the file goes (default: nowhere; only its hash is taken)')
-    .option('--timeline <file>', 'draw the download as an SVG picture (needs --pcap)')
-    .addHelpText('after', "\nExample: homeport lab exec c -- homeport client get 'http://[2001:db8:100::1]/file'");
-  addRoleOptions(get).action(async (target: Target, flags: GetFlags) => {
-    if (flags.timeline !== undefined && flags.pcap === undefined) {
-      throw new UserError('--timeline is drawn from the capture: give --pcap FILE too');
-    }
-    for (const file of [flags.output, flags.timeline, flags.pcap]) await checkWritable(file);
-    await checkDevice(flags.device);
-    checkRouted(flags.address, flags.device);
-    const { runGet } = await import('../roles/client.ts');
-    await runGet(
-      {
-        target,
-        device: flags.device,
-        address: flags.address,
-        output: flags.output,
-        timeline: flags.timeline,
-        pcap: flags.pcap,
-      },
-      new Output(terminal, flags),
-    );
-  });
-}
-
-function urlValue(text: string): Target {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url?.protocol !== 'http:')
-    throw new InvalidArgumentError("a URL such as 'http://[2001:db8:100::1]/file' is needed.");
-  const host = /^\[(.+)\]$/.exec(url.hostname)?.[1];
-  if (host === undefined) throw new InvalidArgumentError('its host has to be an IPv6 address in brackets.');
-  return {
-    host: address(host),
-    port: url.port === '' ? 80 : Number(url.port),
-    path: url.pathname + url.search,
-    url: text,
-  };
+  client.enablePositionalOptions();
+  for (const add of [addClientGet, addClientRun, addClientGateway]) add(client, terminal);
 }

@@ -10,6 +10,7 @@ import { type Address, Prefix, readAddress } from '../../stack/wire/address.ts';
 import { UserError } from '../errors.ts';
 import { VARIABLE } from '../lab/furnish.ts';
 import { NODE_DEVICE } from '../lab/topology.ts';
+import { addressValue } from '../values.ts';
 
 export interface CommonFlags {
   readonly json?: boolean;
@@ -28,6 +29,13 @@ export const groupOption = (): Option =>
   new Option('--group <file>', "the group, its members and their keys: see 'homeport group create'").env(
     VARIABLE.group,
   );
+
+/** Of every client: what it is reached at. */
+export const clientAddressOption = (): Option =>
+  new Option('--address <address>', 'address of this client')
+    .argParser(addressValue)
+    .env(VARIABLE.address)
+    .makeOptionMandatory();
 
 /** Of home agent and server, which have to agree. */
 export const securityOption = (): Option =>

@@ -66,6 +66,11 @@ export class NodeRuntime {
     await Promise.race([stopSignal(), this.#gone]);
   }
 
+  /** `work`, unless the device goes away. */
+  async unlessGone<T>(work: Promise<T>): Promise<T> {
+    return Promise.race([work, this.#gone]);
+  }
+
   /** `work`, unless the device goes away or somebody stops us before. */
   async during<T>(work: Promise<T>): Promise<T> {
     const stopped = stopSignal().then((signal) => {

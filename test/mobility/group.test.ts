@@ -29,6 +29,44 @@ function story(carried: readonly Carried[]): string[] {
 }
 
 describe('home registration', () => {
+  /** Statuses of the home agent's answers to b. */
+  const answersToB = (group: Group): number[] =>
+    group
+      .take()
+      .filter(({ from, to }) => from === 'home' && to === 'b')
+      .flatMap(({ packet: { mobility } }) => (mobility?.kind === 'binding-acknowledgement' ? [mobility.status] : []));
+
+  test("RFC 6275 9.5.1: a member's process that starts again goes on from the number that status 135 tells", () => {
+    // b's numbers begin anywhere; half of all beginnings are old ones for the home agent.
+    const answers = Array.from({ length: 8 }, (_, i) => {
+      const group = new Group({ seed: SEED + i });
+      group.register();
+      group.take();
+      group.restartB();
+      group.b.registerHome(group.now);
+      group.b.bindFlow(group.now, CLIENT);
+      group.pass(seconds(3));
+      expect(group.homeAgent.careOfAddress(HOME, CLIENT)?.toString(), `seed ${SEED + i}`).toBe(MEMBER_B.toString());
+      return answersToB(group);
+    });
+    expect(answers.every((statuses) => statuses.at(-1) === 0)).toBe(true);
+    expect(answers.filter((statuses) => statuses.includes(135)).length).toBeGreaterThan(0);
+    // One for each of the two updates that were under way.
+    expect(answers.every((statuses) => statuses.filter((status) => status === 135).length <= 2)).toBe(true);
+  });
+
+  test.each([-60, 60])("RFC 4285 6: and where its clock is %i s off by then, it goes by the home agent's", (offset) => {
+    const group = registered();
+    group.take();
+    group.restartB(offset);
+    group.b.registerHome(group.now);
+    group.pass(seconds(3));
+    const statuses = answersToB(group);
+    expect(statuses[0]).toBe(144);
+    expect(statuses.at(-1)).toBe(0);
+    expect(statuses.length).toBeLessThanOrEqual(3);
+  });
+
   test('RFC 6275 11.7.1, RFC 5648: every member of a group registers its own care-of address', () => {
     const group = new Group({ seed: SEED });
     group.register();

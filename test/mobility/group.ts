@@ -4,6 +4,7 @@
 import { SeededRandom } from '../../stack/core/random.ts';
 import { after, type Duration, EPOCH, type Instant, milliseconds } from '../../stack/core/time.ts';
 import { TimerQueue } from '../../stack/core/timer-queue.ts';
+import type { Device } from '../../stack/device/device.ts';
 import { Ipv6 } from '../../stack/ipv6/ipv6.ts';
 import type { MobileNodeEvents, MobilityEnvironment } from '../../stack/mobility/api.ts';
 import { Correspondent } from '../../stack/mobility/correspondent.ts';
@@ -39,7 +40,7 @@ export class Group {
   readonly internet: Internet;
   readonly homeAgent: HomeAgent;
   readonly a: MobileNode;
-  readonly b: MobileNode;
+  b: MobileNode;
   /** Undefined: a plain client. */
   readonly correspondent: Correspondent | undefined;
   readonly clientIpv6: Ipv6;
@@ -48,6 +49,7 @@ export class Group {
   readonly events: string[] = [];
   now: Instant = EPOCH;
   readonly #random: SeededRandom;
+  readonly #devices = new Map<string, Device>();
 
   constructor(options: { readonly seed: number; readonly plainClient?: boolean }) {
     this.#random = new SeededRandom(options.seed);
@@ -88,6 +90,12 @@ export class Group {
     this.now = until;
   }
 
+  /** b's process ends without a word and starts again, its clock `offsetSec` off. */
+  restartB(offsetSec = 0): void {
+    this.#devices.get('b')?.close();
+    this.b = this.#member('b', MEMBER_B, 2, MEMBER_PRIORITY, offsetSec);
+  }
+
   /** What was carried since the last look. */
   take(): Carried[] {
     return this.carried.splice(0);
@@ -107,17 +115,18 @@ export class Group {
     return this.take();
   }
 
-  #host(name: string, own: Address, forwarding = false): MobilityEnvironment & { readonly ipv6: Ipv6 } {
+  #host(name: string, own: Address, forwarding = false, offsetSec = 0): MobilityEnvironment & { readonly ipv6: Ipv6 } {
     const { timers } = this;
     const network = prefix(`${own}/64`);
     const device = this.internet.attach(name, [network]);
+    this.#devices.set(name, device);
     const ipv6 = new Ipv6({ timers, random: this.#random, forwarding, devices: [{ device, addresses: [own] }] });
     ipv6.addRoute(prefix('::/0'), device);
-    return { ipv6, timers, random: this.#random, ntpTime: (now) => ntp(now) };
+    return { ipv6, timers, random: this.#random, ntpTime: (now) => ntp(now, offsetSec) };
   }
 
-  #member(name: string, careOf: Address, bid: number, priority: number): MobileNode {
-    const environment = this.#host(name, careOf);
+  #member(name: string, careOf: Address, bid: number, priority: number, offsetSec = 0): MobileNode {
+    const environment = this.#host(name, careOf, false, offsetSec);
     const note =
       (event: string) =>
       (_now: Instant, ...rest: unknown[]): void => {

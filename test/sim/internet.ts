@@ -106,6 +106,7 @@ class SimDevice implements Device {
   readonly mtu: number;
   readonly #emit: (now: Instant, packet: Uint8Array) => void;
   #handler: FramesHandler | undefined;
+  #isClosed = false;
 
   constructor(name: string, mtu: number, emit: (now: Instant, packet: Uint8Array) => void) {
     this.name = name;
@@ -114,6 +115,7 @@ class SimDevice implements Device {
   }
 
   send(now: Instant, frames: readonly Frame[]): void {
+    if (this.#isClosed) return;
     for (const frame of frames) for (const packet of cutSuperFrame(frame)) this.#emit(now, packet);
   }
 
@@ -129,6 +131,7 @@ class SimDevice implements Device {
   }
 
   close(): void {
+    this.#isClosed = true;
     this.#handler = undefined;
   }
 }

@@ -2,6 +2,7 @@
 // address. All fragments of a packet have to go one way: where it is cut, what only its first piece shows is not looked at.
 
 import { u8, u16, u32 } from '../core/bytes.ts';
+import type { ForwardedPacket } from '../ipv6/hooks.ts';
 import { type Address, readAddress } from '../wire/address.ts';
 import { headerLengthAt, isExtensionHeader, parseFragmentHeader } from '../wire/extension-header.ts';
 import type { Ipv6TrafficSelector, SelectorRange } from '../wire/flow-identification.ts';
@@ -51,16 +52,14 @@ export function flowFieldsOf(packet: Uint8Array): FlowFields {
  * Whose conversation with the home address a packet belongs to: its source's; but an ICMPv6 error, which may come from any
  * router on the way, belongs to that which it is about.
  */
-export function clientOf(packet: Uint8Array): Address {
-  const source = readAddress(packet, IPV6_FIELD.source);
-  const { protocol, at } = upperLayerOf(packet);
-  if (protocol !== PROTOCOL.icmpv6 || at === undefined || at >= packet.length || !isIcmpv6Error(u8(packet, at))) {
-    return source;
-  }
-  const quoted = packet.subarray(at + ICMPV6_HEADER_LEN);
-  const about = parseIpv6Header(quoted);
-  const isOurs = about.ok && about.value.source.equals(readAddress(packet, IPV6_FIELD.destination));
-  return isOurs ? about.value.destination : source;
+export function clientOf({ source, destination, bytes }: ForwardedPacket): Address {
+  const first = u8(bytes, IPV6_FIELD.nextHeader);
+  if (first !== PROTOCOL.icmpv6 && !isExtensionHeader(first)) return source; // most packets: no walk
+  const { protocol, at } = upperLayerOf(bytes);
+  const isError = protocol === PROTOCOL.icmpv6 && at !== undefined && at < bytes.length && isIcmpv6Error(u8(bytes, at));
+  if (!isError) return source;
+  const about = parseIpv6Header(bytes.subarray(at + ICMPV6_HEADER_LEN));
+  return about.ok && about.value.source.equals(destination) ? about.value.destination : source;
 }
 
 /** Every field that the selector has must be there and fit (RFC 6088 3.2). */

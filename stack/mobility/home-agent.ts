@@ -259,7 +259,7 @@ export class HomeAgent {
   #intercept(now: Instant, packet: ForwardedPacket): 'pass' | 'taken' {
     const { source, destination, bytes } = packet;
     if (!this.#isHome(destination)) return 'pass';
-    const binding = this.#homes.get(destination.key)?.select(clientOf(bytes), bytes);
+    const binding = this.#homes.get(destination.key)?.select(clientOf(packet), bytes);
     if (binding !== undefined) {
       this.#environment.ipv6.tunnel(now, bytes, this.address, binding.careOf);
     } else {

@@ -9,7 +9,7 @@ import { PROTOCOL } from '../../stack/wire/ipv6.ts';
 import { BulkApp, newProgress, type StreamProgress, writeStream } from './apps.ts';
 import { download } from './download.ts';
 import { findHeader } from './find-header.ts';
-import { CONTACT, World } from './world.ts';
+import { CONTACT, type MemberNode, World } from './world.ts';
 
 const PORT = 80;
 const ENDLESS = 1e9;
@@ -61,9 +61,7 @@ class Scene {
 
   /** The member's end. */
   get server(): Connection {
-    const found = [...this.world.a.host.tcp.connections()].find(({ local }) => local.port === PORT);
-    if (found === undefined) throw new Error('no connection at a');
-    return found;
+    return serverAt(this.world.a);
   }
 
   untilBound(): this {
@@ -185,6 +183,32 @@ describe('RFC 6298: the round trip is that of the way in use', () => {
   });
 });
 
+describe('DESIGN.md 7: a member goes by its own path, not by that of the donor', () => {
+  test.each([
+    ['fast', 10, 150],
+    ['fast', 150, 10],
+    ['prefetched', 10, 400],
+    ['prefetched', 400, 10],
+  ] as const)(
+    '%s, from %i ms to the client to %i ms: no timeout, no copy, a round trip of its own',
+    (preset, from, to) => {
+      const scene = new Scene({ direct: from, tunnel: 10 });
+      const { world } = scene;
+      world.internet.join('b', 'c', { delay: milliseconds(to) });
+      scene.run(4000);
+      const box = world.handoff('a', 'b', PRESETS[preset]);
+      world.runUntil(() => box.report !== undefined, after(world.now, seconds(9)));
+      scene.run(3000);
+      expect(box.report?.outcome.ok).toBe(true);
+      expect(scene.events('b', ...repairs)).toBe(0);
+      const minRtt = serverAt(world.b).info.minRtt ?? 0;
+      expect(minRtt).toBeGreaterThanOrEqual(milliseconds(2 * to));
+      expect(minRtt).toBeLessThan(milliseconds(2 * to + 220)); // a window in the queue
+      expect(scene.download?.progress.wrongAt).toBe(-1);
+    },
+  );
+});
+
 describe('RFC 8985 6.2: what took the former way is not lost because something overtakes it', () => {
   test.each([
     ['a slow tunnel', SLOW_TUNNEL],
@@ -215,6 +239,12 @@ describe('RFC 8985 6.2: what took the former way is not lost because something o
     expect(scene.download?.progress.wrongAt).toBe(-1);
   });
 });
+
+function serverAt({ name, host }: MemberNode): Connection {
+  const found = [...host.tcp.connections()].find(({ local }) => local.port === PORT);
+  if (found === undefined) throw new Error(`no connection at ${name}`);
+  return found;
+}
 
 const repairsOf = (scene: Scene): number => scene.events('a', ...repairs);
 

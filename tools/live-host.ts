@@ -2,6 +2,7 @@
 // and tests against the kernel stand on. Roles of the command line put their hosts together themselves.
 
 import { execFileSync } from 'node:child_process';
+import type { Clock } from '../stack/core/time.ts';
 import type { Trace } from '../stack/core/trace.ts';
 import { Host } from '../stack/host.ts';
 import type { TcpObserver } from '../stack/tcp/api.ts';
@@ -27,6 +28,8 @@ const SECRET_LEN = 32;
 
 export class LiveHost {
   readonly host: Host;
+  /** What the host's time is. */
+  readonly clock: Clock;
   readonly #runtime: NodeRuntime;
 
   /** Throws an error of one line when the device, the capture file or a route cannot be had; nothing is left open then. */
@@ -41,6 +44,7 @@ export class LiveHost {
       throw error;
     }
     const { timers, random, clock, wall } = runtime;
+    this.clock = clock;
     this.host = new Host({
       ...{ timers, random, clock, ntpTime: wall.ntpTime, secret: random.bytes(SECRET_LEN) },
       trace: (now, event) => {

@@ -9,6 +9,8 @@ import { addJson, type CommonFlags, checkTun } from '../commands/common.ts';
 import { explain } from '../errors.ts';
 import { Output, processTerminal, table } from '../output.ts';
 import { wholeNumber } from '../values.ts';
+import { addClientGatewayBench } from './client-gateway.ts';
+import { cpuSeconds } from './cpu.ts';
 import { LOAD_MODES, type LoadFigures, type LoadMode, WARM_UP_MS } from './load-client.ts';
 import type { MemoryFigures } from './memory.ts';
 import { addNamespace, finished, ipIn, isolated, ready, runIn, spawnIn } from './namespace.ts';
@@ -36,9 +38,6 @@ const SERVER_ADDRESS = 'fd00:1::2';
 const CLIENT_ADDRESS = 'fd00:1::1';
 /** Beyond its measuring time, before a client counts as stuck. */
 const PATIENCE_MS = 15_000;
-/** USER_HZ, in which /proc tells CPU time: 100 on every architecture that Node runs on. */
-const TICKS_PER_SECOND = 100;
-
 /** Who serves, and where the client meets it. */
 interface Setting {
   readonly what: string;
@@ -156,14 +155,6 @@ function pinned(mode: LoadMode): string[] {
   return mode === 'rr' && allowed !== undefined ? ['taskset', '--cpu-list', allowed] : [];
 }
 
-/** User and system time of a process so far: nsenter(1) and taskset(1) become what they start, PID and all. */
-function cpuSeconds(pid: number): number {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  const [user = 0, system = 0] = [fields[14 - 3], fields[15 - 3]].map(Number);
-  return (user + system) / TICKS_PER_SECOND;
-}
-
 /** The figures, and beside each of the TUN the share of the kernel's that it is. */
 function render(rows: readonly Row[]): string {
   const kernel = (mode: Row['mode']) => rows.find((row) => row.what === kernelSetting.what && row.mode === mode);
@@ -183,11 +174,14 @@ function render(rows: readonly Row[]): string {
 const program = addJson(
   new Command('bench')
     .description('How fast the stack is next to the kernel, measured in one run.')
+    .enablePositionalOptions()
     .option('--seconds <seconds>', 'how long each figure is measured', wholeNumber(1, 600), 3),
 ).action(async (flags: BenchFlags) => {
   await checkTun();
   await benchmark(flags.seconds, new Output(processTerminal, flags));
 });
+
+addClientGatewayBench(program, processTerminal);
 
 try {
   if (process.argv.includes('--help') || (await isolated())) await program.exitOverride().parseAsync();

@@ -3,15 +3,10 @@
 
 import { createServer } from 'node:net';
 import { address } from '../../stack/wire/address.ts';
-import { explain, UserError } from '../errors.ts';
+import { explain } from '../errors.ts';
 import { LiveHost } from '../live-host.ts';
+import { required } from './environment.ts';
 import { SERVICES } from './services.ts';
-
-function required(name: string): string {
-  const value = process.env[name];
-  if (value === undefined || value === '') throw new UserError(`${name} is not set in the environment`);
-  return value;
-}
 
 function onOurStack(): void {
   const own = address(required('ADDR'));

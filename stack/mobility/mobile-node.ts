@@ -1,15 +1,13 @@
 // The mobile node side (RFC 6275 section 11) of a server node: keeps it registered with the home agent, runs
-// return routability and binds clients, and says how packets from the home address leave: with a Home Address
-// option to bound clients, else through the home agent's tunnel. Wires messages to the entries of the Binding
-// Update List and to HomeRegistration, which hold the state. No movement detection: the care-of address stays.
+// return routability and binds clients. Wires messages to the entries of the Binding Update List and to
+// HomeRegistration, which hold the state, and packets to PacketWays. No movement detection: the care-of address stays.
 
 import { concatBytes, setU16, u8, u16 } from '../core/bytes.ts';
 import type { Duration, Instant } from '../core/time.ts';
-import type { Detour, HookVerdict } from '../ipv6/hooks.ts';
 import type { IcmpErrorReport, ReceivedPacket } from '../ipv6/port.ts';
 import type { Address } from '../wire/address.ts';
 import { isIcmpv6Error, PARAMETER_PROBLEM_CODE } from '../wire/icmpv6.ts';
-import { IPV6_HEADER_LEN, type Ipv6Header, PROTOCOL } from '../wire/ipv6.ts';
+import { PROTOCOL } from '../wire/ipv6.ts';
 import { BINDING_ERROR, COOKIE_LEN, MH, MOBILITY_FIELD } from '../wire/mobility.ts';
 import type {
   CorrespondentSnapshot,
@@ -25,12 +23,11 @@ import { HomeRegistration, type HomeRegistrationConfig } from './home-registrati
 import type { MobilityDispatch, ReceivedMobility } from './mobility-dispatch.ts';
 import { endsWithAuthorization, UNSIGNED_AUTHORIZATION } from './mobility-options.ts';
 import { sendMobility } from './mobility-output.ts';
+import { PacketWays } from './packet-ways.ts';
 import { signBinding, verifyBinding } from './rr-keys.ts';
 import type { UpdateTerms } from './update-exchange.ts';
 import { DEFAULT_UPDATE_POLICY, type UpdatePolicy } from './update-policy.ts';
 
-/** Octets that a client's packets to the home address may grow by on the way: the home agent's tunnel. */
-const RECEIVE_OVERHEAD = IPV6_HEADER_LEN;
 /** Where an init cookie of ours holds the Binding Identifier, and how much of it that takes. */
 const COOKIE_BID_LEN = 2;
 /** BID-PRI of a member that is not the contact node (RFC 6089 4.1: 7 bits, the lower the better). */
@@ -61,11 +58,7 @@ export class MobileNode implements MobileNodeLayer {
   readonly #events: MobileNodeEvents;
   readonly #list: BindingUpdateList;
   readonly #calls: RegistrationCalls;
-  readonly #direct: Detour;
-  readonly #throughHomeAgent: Detour;
-  /** That way while the home agent would not have it. */
-  readonly #unregistered: Detour;
-  #members: readonly Address[] = [];
+  readonly #ways: PacketWays;
 
   constructor(
     environment: MobilityEnvironment,
@@ -81,9 +74,10 @@ export class MobileNode implements MobileNodeLayer {
     this.#events = events;
     this.#list = new BindingUpdateList(config.maxClients);
     this.#calls = this.#registrationCalls();
-    this.#direct = { careOfSource: config.careOf };
-    this.#throughHomeAgent = { tunnel: { source: config.careOf, destination: config.homeAgent } };
-    this.#unregistered = { ...this.#throughHomeAgent, blocked: true };
+    this.#ways = new PacketWays(config, {
+      isRegistered: () => this.home.registered,
+      isBound: (client) => this.#list.find(client)?.direct === true,
+    });
     this.#subscribe(dispatch);
     this.#plugIn();
     environment.ipv6.addAddress(config.homeAddress);
@@ -91,7 +85,7 @@ export class MobileNode implements MobileNodeLayer {
 
   /** Care-of addresses of the other members: they, beside the home agent, may send us packets by tunnel. */
   setMembers(careOfAddresses: readonly Address[]): void {
-    this.#members = careOfAddresses.filter((member) => !member.equals(this.careOf));
+    this.#ways.setMembers(careOfAddresses);
   }
 
   /** Priority of our binding at the home agent (the lower the better): CONTACT_PRIORITY makes it the default. */
@@ -189,42 +183,16 @@ export class MobileNode implements MobileNodeLayer {
     dispatch.onMessage('binding-error', (now, received) => this.#bindingError(now, received));
     dispatch.onMessage('binding-refresh-request', (now, received) => this.#refreshRequest(now, received));
     dispatch.onIcmpError((now, report) => this.#icmpError(now, report));
-    dispatch.onTunnel({ accepts: (outer, inner) => this.#acceptsTunnel(outer, inner) });
+    dispatch.onTunnel(this.#ways);
   }
 
   #plugIn(): void {
     const automatic = this.#config.routeOptimization === 'automatic';
     this.#environment.ipv6.addHooks({
-      output: {
-        detour: (source, destination, protocol) => this.#detour(source, destination, protocol),
-        receiveOverhead: (local) => (local.equals(this.homeAddress) ? RECEIVE_OVERHEAD : 0),
-      },
-      routingHeader2: { routingHeader2: (_now, careOf, home) => this.#routingHeader2(careOf, home) },
+      output: this.#ways,
+      routingHeader2: this.#ways,
       ...(automatic && { delivery: { deliver: (now, packet) => this.#delivered(now, packet), mayTake: () => false } }),
     });
-  }
-
-  /**
-   * RFC 6275 11.3.1. Mobility Headers from the home address never use a binding (6.1). Without a home registration the
-   * home agent takes nothing out of the tunnel (10.4.5), so nothing else goes in.
-   */
-  #detour(source: Address, destination: Address, protocol: number): Detour | undefined {
-    if (!source.equals(this.homeAddress)) return undefined;
-    if (protocol === PROTOCOL.mobility) return this.#throughHomeAgent;
-    if (this.#list.find(destination)?.direct === true) return this.#direct;
-    if (!this.home.registered) return this.#unregistered;
-    return this.#isHomeAgent(destination) ? this.#direct : this.#throughHomeAgent;
-  }
-
-  /** RFC 6275 6.4: the routing header of a packet to our care-of address must name our home address. */
-  #routingHeader2(careOf: Address, home: Address): HookVerdict {
-    return careOf.equals(this.careOf) && home.equals(this.homeAddress) ? 'accept' : 'unknown';
-  }
-
-  /** RFC 6275 11.3.3, and late packets that a donor sends on: for our home address, from whom we know. */
-  #acceptsTunnel(outer: { readonly source: Address; readonly destination: Address }, inner: Ipv6Header): boolean {
-    if (!outer.destination.equals(this.careOf) || !inner.destination.equals(this.homeAddress)) return false;
-    return this.#isHomeAgent(outer.source) || this.#members.some((member) => member.equals(outer.source));
   }
 
   #isHomeAgent(address: Address): boolean {
@@ -261,7 +229,7 @@ export class MobileNode implements MobileNodeLayer {
       source: home ? this.homeAddress : this.careOf,
       destination: client,
       message: { kind: home ? 'home-test-init' : 'care-of-test-init', cookie, options: [] },
-      via: home ? this.#throughHomeAgent : {},
+      via: home ? this.#ways.throughHomeAgent : {},
     });
   }
 
@@ -283,7 +251,7 @@ export class MobileNode implements MobileNodeLayer {
         lifetime,
         options: [{ kind: 'nonce-indices', home: homeNonceIndex, careOf: careOfNonceIndex }, UNSIGNED_AUTHORIZATION],
       },
-      via: this.#direct,
+      via: this.#ways.direct,
       sign: (header) => signBinding(kbm, this.careOf, client, header),
     });
   }

@@ -45,6 +45,9 @@ export interface CorrespondentSnapshot {
  */
 export type RouteOptimization = 'none' | 'testing' | 'updating' | 'bound' | 'plain';
 
+/** Ahead of the other clients that the home agent has yet to be asked about, or behind them. */
+export type FlowTurn = 'first' | 'last';
+
 /** What a mobile node tells of its correspondents. None may call back synchronously into the same correspondent. */
 export interface MobileNodeEvents {
   /** Both keygen tokens for this client are there. */
@@ -87,8 +90,15 @@ export interface MobileNodeLayer {
   exportCorrespondent(now: Instant, client: Address): CorrespondentSnapshot;
   /** Takes over a client's state from another member: silent, sends nothing. */
   importCorrespondent(now: Instant, snapshot: CorrespondentSnapshot): void;
-  /** Has the home agent send us what comes from this (plain) client (RFC 6089); flowBound tells whether it does. */
-  bindFlow(now: Instant, client: Address): void;
+  /**
+   * Has the home agent send us what comes from this (plain) client (RFC 6089); flowBound tells whether it does. Default turn:
+   * 'first'.
+   */
+  bindFlow(now: Instant, client: Address, turn?: FlowTurn): void;
+  /** Is the home agent asked for this client's packets, or sends them already? */
+  hasFlow(client: Address): boolean;
+  /** The client has left: the home agent sends its packets wherever those of others go. */
+  unbindFlow(now: Instant, client: Address): void;
   /** Forgets the client without a word (the donor's side, after a handoff). */
   forgetCorrespondent(client: Address): void;
 }

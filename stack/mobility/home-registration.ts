@@ -7,7 +7,7 @@ import type { Timer } from '../core/timer-queue.ts';
 import type { Address } from '../wire/address.ts';
 import { BINDING_STATUS, type BindingAcknowledgement, type BindingUpdate } from '../wire/mobility.ts';
 import type { MobilityOption } from '../wire/mobility-option.ts';
-import type { MobileNodeEvents, MobilityEnvironment } from './api.ts';
+import type { FlowTurn, MobileNodeEvents, MobilityEnvironment } from './api.ts';
 import {
   homeAgentAuthentication,
   type SecurityAssociation,
@@ -22,8 +22,7 @@ import {
   LIFETIME_UNIT,
   MAX_BINDACK_TIMEOUT,
 } from './constants.ts';
-import { clientFlow } from './flow-binding.ts';
-import { FlowNumbers } from './flow-number.ts';
+import { FlowRegistrations } from './flow-registrations.ts';
 import type { ReceivedMobility } from './mobility-dispatch.ts';
 import { findOption } from './mobility-options.ts';
 import { sendMobility } from './mobility-output.ts';
@@ -32,10 +31,6 @@ import { UpdateRate } from './update-rate.ts';
 /** Asked for when the configuration names none. */
 const DEFAULT_LIFETIME: Duration = seconds(900);
 const RENEWAL_FRACTION = 4 / 5;
-/** Flow Identification options in one update: each has 36 octets, and the packet is to stay below 1280. */
-const MAX_FLOWS_PER_UPDATE = 20;
-/** Flow bindings that wait for the home agent's word. */
-const MAX_PENDING_FLOWS = 4096;
 /** RFC 4283 3: subtype of an MN Identifier option that holds a network access identifier. */
 const NETWORK_ACCESS_IDENTIFIER = 1;
 
@@ -52,17 +47,11 @@ export interface HomeRegistrationConfig {
   readonly lifetime?: Duration;
 }
 
-interface Flow {
-  readonly client: Address;
-  readonly fid: number;
-}
-
 interface OutstandingUpdate {
   readonly sequence: number;
   readonly sentAt: Instant;
   readonly wait: Duration;
   readonly lifetime: number;
-  readonly flows: readonly Flow[];
 }
 
 export class HomeRegistration {
@@ -73,9 +62,9 @@ export class HomeRegistration {
   readonly #renewal: Timer;
   readonly #expiry: Timer;
   readonly #rate = new UpdateRate();
-  readonly #pendingFlows = new Map<string, Flow>();
+  /** Undefined: the home address is this node's alone. */
+  readonly #flows: FlowRegistrations | undefined;
   #sequence: number;
-  readonly #flowNumbers = new FlowNumbers();
   #outstanding: OutstandingUpdate | undefined;
   #registeredUntil: Instant | undefined;
   #priority: number;
@@ -95,6 +84,7 @@ export class HomeRegistration {
     this.#config = config;
     this.#priority = priority;
     this.#events = events;
+    this.#flows = config.bid === undefined ? undefined : new FlowRegistrations(config.careOf, config.bid);
     this.#sequence = environment.random.u32() & 0xffff;
     this.#resend = environment.timers.timer((now) => this.#resendDue(now));
     this.#renewal = environment.timers.timer((now) => this.register(now));
@@ -130,15 +120,39 @@ export class HomeRegistration {
   }
 
   /** Has the home agent send us what comes from this client (RFC 6089). The event flowBound tells when it does. */
-  bindFlow(now: Instant, client: Address): void {
-    if (this.#config.bid === undefined || this.#pendingFlows.size >= MAX_PENDING_FLOWS) return;
-    this.#pendingFlows.set(client.key, { client, fid: this.#flowNumbers.of(client) });
-    this.#begin(now);
+  bindFlow(now: Instant, client: Address, turn?: FlowTurn): void {
+    if (this.#flows?.want(client, turn) === true) this.#begin(now);
+  }
+
+  /** Has bindFlow() been called for it, and none of those that follow? */
+  hasFlow(client: Address): boolean {
+    return this.#flows?.has(client) === true;
+  }
+
+  /** The client has left. */
+  unbindFlow(now: Instant, client: Address): void {
+    if (this.#flows?.drop(client) === true && this.#wanted) this.#begin(now);
+  }
+
+  /** Nothing is said of this client's flow, which may be another member's by now, until reclaimFlow(). */
+  lendFlow(client: Address): void {
+    this.#flows?.lend(client);
+  }
+
+  /** The client stays after all: its flow, where it had one, is made sure of. */
+  reclaimFlow(now: Instant, client: Address): void {
+    if (this.#flows?.reclaim(client) === true) this.#begin(now);
+  }
+
+  /** Like unbindFlow(), in the next update whenever that is. After lendFlow() there is nothing to be said. */
+  forgetFlow(client: Address): void {
+    this.#flows?.drop(client);
   }
 
   /** RFC 6275 11.7.3. Not authenticated by the home agent: as if it had not come. */
   acknowledge(now: Instant, received: ReceivedMobility, ack: BindingAcknowledgement): void {
     if (!this.#isAuthentic(received, ack)) return;
+    if (ack.status < FIRST_REJECTION) this.#tellFlows(now, ack); // of an earlier update too
     const outstanding = this.#outstanding;
     if (outstanding === undefined) return;
     if (ack.status === BINDING_STATUS.sequenceOutOfWindow) {
@@ -165,7 +179,8 @@ export class HomeRegistration {
   }
 
   #resendDue(now: Instant): void {
-    const wait = this.#outstanding?.wait;
+    const { wait, sequence } = this.#outstanding ?? {};
+    if (sequence !== undefined) this.#flows?.unanswered(sequence);
     if (wait === undefined) this.#begin(now);
     else if (!this.#wanted && wait >= MAX_BINDACK_TIMEOUT)
       this.#outstanding = undefined; // left unheard: it expires there
@@ -181,8 +196,7 @@ export class HomeRegistration {
     this.#rate.note(now);
     this.#sequence = (this.#sequence + 1) & 0xffff;
     const lifetime = this.#wanted ? Math.floor((this.#config.lifetime ?? DEFAULT_LIFETIME) / LIFETIME_UNIT) : 0;
-    const flows = this.#wanted ? [...this.#pendingFlows.values()].slice(0, MAX_FLOWS_PER_UPDATE) : [];
-    this.#outstanding = { sequence: this.#sequence, sentAt: now, wait, lifetime, flows };
+    this.#outstanding = { sequence: this.#sequence, sentAt: now, wait, lifetime };
     this.#resend.set(after(now, wait));
     this.#send(now, {
       kind: 'binding-update',
@@ -192,7 +206,7 @@ export class HomeRegistration {
       linkLocal: false,
       keyManagement: false,
       lifetime,
-      options: this.#optionsWith(now, flows),
+      options: this.#options(now),
     });
   }
 
@@ -212,12 +226,12 @@ export class HomeRegistration {
   }
 
   /** RFC 6275 11.7.1; those of RFC 4285 are the last, the authentication option behind all (5.1). */
-  #optionsWith(now: Instant, flows: readonly Flow[]): MobilityOption[] {
+  #options(now: Instant): MobilityOption[] {
     const { careOf, association, bid, identifier } = this.#config;
     const options: MobilityOption[] = [{ kind: 'alternate-care-of', address: careOf }];
     if (bid !== undefined) {
       options.push({ kind: 'binding-identifier', bid, status: 0, simultaneous: false, priority: this.#priority });
-      for (const { client, fid } of flows) options.push(clientFlow(fid, client, bid));
+      if (this.#wanted) options.push(...(this.#flows?.take(this.#sequence) ?? []));
     }
     if (identifier !== undefined) {
       const name = new TextEncoder().encode(identifier);
@@ -249,7 +263,7 @@ export class HomeRegistration {
     this.#resend.set(this.#rate.earliest(now));
   }
 
-  #accepted(now: Instant, { sentAt, lifetime, flows }: OutstandingUpdate, ack: BindingAcknowledgement): void {
+  #accepted(now: Instant, { sentAt, lifetime }: OutstandingUpdate, ack: BindingAcknowledgement): void {
     this.#outstanding = undefined;
     this.#resend.cancel();
     const granted = times(LIFETIME_UNIT, Math.min(ack.lifetime, lifetime));
@@ -258,34 +272,27 @@ export class HomeRegistration {
     if (granted > 0) this.#renewal.set(after(sentAt, renewalInterval(granted, ack)));
     else if (this.#wanted) this.#resend.set(after(now, MAX_BINDACK_TIMEOUT)); // accepted for no time at all
     this.#events.homeRegistered?.(now, ack.status);
-    this.#tellFlows(now, flows, ack);
-    if (this.#pendingFlows.size > 0) this.#begin(now);
+    if (this.#wanted && this.#flows?.waiting === true) this.#begin(now);
   }
 
   /** RFC 6275 11.8: what is sent from here on is a first registration, and backs off like one. */
   #expired(now: Instant): void {
     this.#registeredUntil = undefined;
+    this.#flows?.askAgain(); // they end with the registration
     if (this.#wanted) this.#begin(now);
   }
 
   /** Tried again, seldom: the reason may go away (RFC 6275 11.8). */
   #rejected(now: Instant, ack: BindingAcknowledgement): void {
-    const flows = this.#outstanding?.flows ?? [];
     this.#outstanding = undefined;
     if (this.#wanted) this.#resend.set(after(now, MAX_BINDACK_TIMEOUT));
     else this.#resend.cancel();
     this.#events.homeRegistered?.(now, ack.status);
-    this.#tellFlows(now, flows, ack);
+    this.#tellFlows(now, ack);
   }
 
-  /** The home agent's word on each flow, which an acknowledgement of the whole update may lack (RFC 6089 4.2). */
-  #tellFlows(now: Instant, flows: readonly Flow[], ack: BindingAcknowledgement): void {
-    for (const { client, fid } of flows) {
-      const option = ack.options.find((o) => o.kind === 'flow-identification' && o.fid === fid);
-      const status = option?.kind === 'flow-identification' ? option.status : ack.status;
-      this.#pendingFlows.delete(client.key);
-      this.#events.flowBound?.(now, client, status);
-    }
+  #tellFlows(now: Instant, ack: BindingAcknowledgement): void {
+    for (const { client, status } of this.#flows?.answered(ack) ?? []) this.#events.flowBound?.(now, client, status);
   }
 }
 

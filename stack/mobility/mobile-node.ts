@@ -11,6 +11,7 @@ import { PROTOCOL } from '../wire/ipv6.ts';
 import { BINDING_ERROR, COOKIE_LEN, MH, MOBILITY_FIELD } from '../wire/mobility.ts';
 import type {
   CorrespondentSnapshot,
+  FlowTurn,
   MobileNodeEvents,
   MobileNodeLayer,
   MobilityEnvironment,
@@ -93,8 +94,16 @@ export class MobileNode implements MobileNodeLayer {
     this.home.setPriority(now, priority);
   }
 
-  bindFlow(now: Instant, client: Address): void {
-    this.home.bindFlow(now, client);
+  bindFlow(now: Instant, client: Address, turn?: FlowTurn): void {
+    this.home.bindFlow(now, client, turn);
+  }
+
+  hasFlow(client: Address): boolean {
+    return this.home.hasFlow(client);
+  }
+
+  unbindFlow(now: Instant, client: Address): void {
+    this.home.unbindFlow(now, client);
   }
 
   registerHome(now: Instant): void {
@@ -135,10 +144,12 @@ export class MobileNode implements MobileNodeLayer {
 
   suspendCorrespondent(client: Address): void {
     this.#list.find(client)?.suspend();
+    this.home.lendFlow(client);
   }
 
   wakeCorrespondent(now: Instant, client: Address): void {
     this.#list.find(client)?.wake(now);
+    this.home.reclaimFlow(now, client);
   }
 
   exportCorrespondent(now: Instant, client: Address): CorrespondentSnapshot {
@@ -152,6 +163,7 @@ export class MobileNode implements MobileNodeLayer {
 
   forgetCorrespondent(client: Address): void {
     this.#list.delete(client);
+    this.home.forgetFlow(client);
   }
 
   #entry(client: Address): ClientRegistration | undefined {

@@ -12,7 +12,7 @@ export interface BoundClientsOptions {
   readonly timers: TimerQueue;
   /** Clients with a connection, or on their way here. */
   readonly inUse: () => ReadonlySet<string>;
-  readonly forget: (client: Address) => void;
+  readonly forget: (now: Instant, client: Address) => void;
 }
 
 export class BoundClients {
@@ -35,7 +35,7 @@ export class BoundClients {
     for (const [key, client] of this.#clients) {
       if (inUse.has(key)) continue;
       this.#clients.delete(key);
-      this.#o.forget(client);
+      this.#o.forget(now, client);
     }
     if (this.#clients.size > 0) this.#sweep.set(after(now, SWEEP_INTERVAL));
   }

@@ -160,8 +160,6 @@ export class DonorSide implements DonorActions {
     }
     for (const connection of this.#quiet) this.#o.appOf(connection.local.port)?.resume(now, connection);
     this.#o.mobile.wakeCorrespondent(now, this.#o.client);
-    // The acceptor may have had the home agent send a plain client's packets there.
-    if (this.#o.mobile.stateOf(this.#o.client) === 'plain') this.#o.mobile.bindFlow(now, this.#o.client);
     this.#o.gate.open(now, this.#o.client);
   }
 

@@ -100,7 +100,7 @@ export class Member {
     this.#bound = new BoundClients({
       timers: options.timers,
       inUse: () => this.#clientsInUse(),
-      forget: (client) => this.mobile.forgetCorrespondent(client),
+      forget: (now, client) => this.#left(now, client),
     });
     options.tcp.onUnmatched = (_now, packet, header) => this.#unmatched(packet, header);
   }
@@ -257,7 +257,15 @@ export class Member {
 
   /** DESIGN.md 5: a plain client gets its flow binding before the home agent's default can move to another member. */
   #serveIfPlain(now: Instant, client: Address): void {
-    if (this.mobile.stateOf(client) === 'plain' && this.#serves(client)) this.mobile.bindFlow(now, client);
+    const { mobile } = this;
+    const wanting = mobile.stateOf(client) === 'plain' && !mobile.hasFlow(client);
+    if (wanting && this.#serves(client)) mobile.bindFlow(now, client, 'last');
+  }
+
+  /** That it is plain is remembered in its time: it may come back. */
+  #left(now: Instant, client: Address): void {
+    this.mobile.unbindFlow(now, client);
+    if (this.mobile.stateOf(client) !== 'plain') this.mobile.forgetCorrespondent(client);
   }
 
   /**

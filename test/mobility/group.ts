@@ -38,7 +38,7 @@ const key = (bid: number) => ({ spi: 1000 + bid, key: new Uint8Array(20).fill(bi
 export class Group {
   readonly timers = new TimerQueue();
   readonly internet: Internet;
-  readonly homeAgent: HomeAgent;
+  homeAgent: HomeAgent;
   readonly a: MobileNode;
   b: MobileNode;
   /** Undefined: a plain client. */
@@ -57,12 +57,7 @@ export class Group {
     this.internet.taps.push((at, event, from, to, packet) => {
       if (event === 'sent') this.carried.push({ from, to, at, packet: see(packet.slice()) });
     });
-    const home = this.#host('home', HOME_AGENT, true);
-    this.homeAgent = new HomeAgent(home, new MobilityDispatch(home), {
-      address: HOME_AGENT,
-      homePrefixes: [prefix('2001:db8:100::/64')],
-      associations: [1, 2].map((bid) => ({ home: HOME, bid, ...key(bid) })),
-    });
+    this.homeAgent = this.#homeAgent();
     this.a = this.#member('a', MEMBER_A, 1, CONTACT_PRIORITY);
     this.b = this.#member('b', MEMBER_B, 2, MEMBER_PRIORITY);
     const client = this.#host('c', CLIENT);
@@ -96,6 +91,12 @@ export class Group {
     this.b = this.#member('b', MEMBER_B, 2, MEMBER_PRIORITY, offsetSec);
   }
 
+  /** The home agent's process ends and starts again, without its state. */
+  restartHomeAgent(): void {
+    this.#devices.get('home')?.close();
+    this.homeAgent = this.#homeAgent();
+  }
+
   /** What was carried since the last look. */
   take(): Carried[] {
     return this.carried.splice(0);
@@ -113,6 +114,15 @@ export class Group {
     );
     this.pass(milliseconds(100));
     return this.take();
+  }
+
+  #homeAgent(): HomeAgent {
+    const home = this.#host('home', HOME_AGENT, true);
+    return new HomeAgent(home, new MobilityDispatch(home), {
+      address: HOME_AGENT,
+      homePrefixes: [prefix('2001:db8:100::/64')],
+      associations: [1, 2].map((bid) => ({ home: HOME, bid, ...key(bid) })),
+    });
   }
 
   #host(name: string, own: Address, forwarding = false, offsetSec = 0): MobilityEnvironment & { readonly ipv6: Ipv6 } {

@@ -340,6 +340,12 @@ export class FakeMobile implements MobileNodeLayer {
   bindFlow(): void {
     this.asked.push('flow-binding');
   }
+  hasFlow(): boolean {
+    return this.asked.includes('flow-binding');
+  }
+  unbindFlow(): void {
+    this.asked.push('flow-unbinding');
+  }
   useRoute(_now: Instant, _client: Address, route: 'direct' | 'home-agent'): void {
     this.asked.push(`route ${route}`);
   }

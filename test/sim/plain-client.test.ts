@@ -4,8 +4,11 @@
 import { describe, expect, test } from 'vitest';
 import { after, milliseconds, seconds } from '../../stack/core/time.ts';
 import { PRESETS, type PresetName } from '../../stack/handoff/strategy.ts';
+import { PROTOCOL } from '../../stack/wire/ipv6.ts';
+import { MH, MOBILITY_FIELD } from '../../stack/wire/mobility.ts';
 import { BulkApp } from './apps.ts';
 import { type Download, download } from './download.ts';
+import { findHeader } from './find-header.ts';
 import { countResets } from './resets.ts';
 import { seededRun } from './seeded-run.ts';
 import { CONTACT, World } from './world.ts';
@@ -44,6 +47,17 @@ function handOver(world: World, from: Name, to: Name, preset: PresetName) {
 
 const runToEnd = (world: World, downloads: readonly Download[]): boolean =>
   world.runUntil(() => downloads.every(({ progress }) => progress.closed), after(world.now, LIMIT));
+
+/** Home and care-of tests begun from now on. */
+function countInits(world: World): () => number {
+  let inits = 0;
+  world.internet.taps.push((_now, event, from, _to, packet) => {
+    const at = event === 'sent' && from !== 'home' ? findHeader(packet, PROTOCOL.mobility) : undefined;
+    const type = at === undefined ? undefined : packet[at + MOBILITY_FIELD.type];
+    if (type === MH.homeTestInit || type === MH.careOfTestInit) inits += 1;
+  });
+  return () => inits;
+}
 
 const WHOLE = { received: SIZE, wrongAt: -1, closed: true, error: undefined };
 
@@ -88,6 +102,42 @@ describe.each(presets)('%s: a plain client', (preset) => {
     for (const { progress } of all) expect(progress).toMatchObject(WHOLE);
     expect(resets()).toBe(0);
   });
+});
+
+test('a client that was found to be plain gets its flow binding, which ends when it has left; one that comes back gets it at once', () => {
+  const { world } = plainScene();
+  const flowsAt = (): number =>
+    world.traced.filter(({ node, event }) => node === 'a' && event.event === 'flow-bound').length;
+  const { mobile } = world.a.member;
+  runToEnd(world, [download(world, PORT)]);
+  expect([mobile.hasFlow(world.c.careOf), flowsAt()]).toEqual([true, 1]);
+  world.runFor(seconds(130));
+  expect([mobile.hasFlow(world.c.careOf), isPlain(world, 'a')]).toEqual([false, true]);
+  const tests = countInits(world);
+  const again = download(world, PORT);
+  world.runFor(seconds(1));
+  expect([mobile.hasFlow(world.c.careOf), flowsAt(), tests()]).toEqual([true, 2, 0]);
+  runToEnd(world, [again]);
+  expect(again.progress).toMatchObject(WHOLE);
+});
+
+test('what is left of 300 s goes along, and no handoff makes it more', () => {
+  const { world } = plainScene(40 * SIZE);
+  const one = download(world, PORT);
+  runTo(world, [one], SIZE / 8, 'a');
+  const left = (name: Name): number =>
+    world.memberOf(name).member.mobile.exportCorrespondent(world.now, world.c.careOf).plainRemainingUs;
+  const ends = world.now + left('a');
+  for (const [from, to] of [
+    ['a', 'b'],
+    ['b', 'a'],
+  ] as const) {
+    world.runFor(seconds(1));
+    handOver(world, from, to, 'fast');
+    // The message that brings it takes 10 ms each time.
+    expect(world.now + left(to)).toBeLessThanOrEqual(ends + milliseconds(20));
+    expect(world.now + left(to)).toBeGreaterThan(ends - seconds(1));
+  }
 });
 
 describe('loss, reordering and duplication on every link', () => {

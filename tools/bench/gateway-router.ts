@@ -6,7 +6,7 @@ import { Host } from '../../stack/host.ts';
 import { address, Prefix } from '../../stack/wire/address.ts';
 import { openTun } from '../../tun/tun-device.ts';
 import { explain } from '../errors.ts';
-import { GATEWAY_ADDRESS } from '../roles/client-gateway.ts';
+import { ON_LINK_ADDRESS } from '../roles/client-gateway.ts';
 import { NodeRuntime } from '../roles/runtime.ts';
 import { required } from './environment.ts';
 
@@ -20,7 +20,7 @@ function route(): void {
     ...{ name: required('INSIDE'), netns: required('INSIDE_NETNS'), mtu: outside.mtu, offloads: 'tso', clock },
   });
   const host = new Host({ timers, random, secret: random.bytes(SECRET_LEN), forwarding: true });
-  host.attach(inside, { addresses: [GATEWAY_ADDRESS], routes: [new Prefix(address(required('CLIENT')), 128)] });
+  host.attach(inside, { addresses: [ON_LINK_ADDRESS], routes: [new Prefix(address(required('CLIENT')), 128)] });
   host.attach(outside, { addresses: [] });
   if (process.env.GATEWAY === '1') host.beClientGateway({ inside, outside });
   process.stdout.write('ready\n');

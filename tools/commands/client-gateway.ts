@@ -2,15 +2,16 @@
 // roles/client-gateway.ts.
 
 import type { Command } from 'commander';
-import type { Prefix } from '../../stack/wire/address.ts';
+import type { Address, Prefix } from '../../stack/wire/address.ts';
 import { UserError } from '../errors.ts';
 import { Output, type Terminal } from '../output.ts';
-import { prefixValue, repeated } from '../values.ts';
-import { addJson, type CommonFlags, checkDevice, checkWritable } from './common.ts';
+import { addressValue, prefixValue, repeated } from '../values.ts';
+import { addJson, type CommonFlags, checkDevice, checkWritable, ownAddress } from './common.ts';
 
 interface GatewayFlags extends CommonFlags {
   readonly inside: string;
   readonly outside: string;
+  readonly address?: Address;
   readonly clients: readonly Prefix[];
   readonly pcap?: string;
 }
@@ -22,15 +23,17 @@ export function addClientGateway(client: Command, terminal: Terminal): void {
     .requiredOption('--inside <device>', 'TUN device that packets of the clients come from')
     .requiredOption('--outside <device>', 'TUN device towards the Internet')
     .requiredOption('--clients <prefix...>', 'addresses of the clients, as prefixes', repeated(prefixValue))
+    .option('--address <address>', 'its ICMPv6 errors come from it (default: an address of this host)', addressValue)
     .option('--pcap <file>', 'write every packet of the outside device to this pcapng file')
     .addHelpText('after', HELP);
   addJson(gateway).action(async (flags: GatewayFlags) => {
-    const { inside, outside, clients, pcap } = flags;
+    const { inside, outside, clients, pcap, address = ownAddress() } = flags;
+    if (address === undefined) throw new UserError('this host has no routable IPv6 address: give --address ADDRESS');
     if (inside === outside) throw new UserError('--inside and --outside are the same device: two are needed');
     await checkWritable(pcap);
     for (const device of [inside, outside]) await checkDevice(device);
     const { runClientGateway } = await import('../roles/client-gateway.ts');
-    await runClientGateway({ inside, outside, clients, pcap }, new Output(terminal, flags));
+    await runClientGateway({ inside, outside, address, clients, pcap }, new Output(terminal, flags));
   });
 }
 

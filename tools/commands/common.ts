@@ -80,6 +80,13 @@ export function checkRouted(address: Address, device: string): void {
   );
 }
 
+/** A routable address of the kernel in this network namespace. */
+export function ownAddress(): Address | undefined {
+  const lines = readFileSync('/proc/self/net/if_inet6', 'utf8').trim().split('\n');
+  const addresses = lines.filter((line) => line !== '').map((line) => readAddress(fromHex(line.slice(0, 32)), 0));
+  return addresses.find((each) => each.isRoutableUnicast);
+}
+
 const contains = (base: string, length: number, address: Address): boolean =>
   new Prefix(readAddress(fromHex(base), 0), length).contains(address);
 

@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type Address, Prefix } from '../../stack/wire/address.ts';
 import { openTun } from '../../tun/tun-device.ts';
 import type { Output } from '../output.ts';
-import { gatewayOn, reportMove } from './client-gateway.ts';
+import { gatewayOn, ON_LINK_ADDRESS, reportMove } from './client-gateway.ts';
 import { ContainedProgram } from './contained-program.ts';
 import { NodeRuntime } from './runtime.ts';
 
@@ -37,7 +37,8 @@ export async function runClientProgram(options: ClientRunOptions, output: Output
       const { mtu } = runtime.device;
       const inside = openTun({ name: INSIDE_DEVICE, netns: program.netns, mtu, offloads: 'tso', clock });
       try {
-        gatewayOn(runtime, inside, [new Prefix(address, 128)], (move) => {
+        const place = { inside, address: ON_LINK_ADDRESS, clients: [new Prefix(address, 128)] };
+        gatewayOn(runtime, place, (move) => {
           if (!quiet) reportMove(output, move);
         });
         program.setUp(networkOf(address));

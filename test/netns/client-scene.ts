@@ -145,12 +145,14 @@ export class ClientScene {
     });
   }
 
-  /** No malformed packet, no bad checksum, no reset of a connection with the contact address. After down(). */
-  async expectCleanWire(): Promise<void> {
+  /** No malformed packet, no bad checksum, no reset of a connection with the contact address, of those `whose` lets through. After down(). */
+  async expectCleanWire(whose = 'tcp'): Promise<void> {
     const bad = '_ws.malformed || tcp.checksum.status == 0 || icmpv6.checksum.status == 0'; // 0: bad, 1: good
     expect(await this.tshark(bad, 'frame.number', 'frame.interface_name')).toEqual([]);
     expect(await this.tshark('tcp.checksum.status == 1 && tcp.len > 0', 'frame.number')).not.toEqual([]);
-    expect(await this.tshark(`tcp.flags.reset == 1 && ipv6.addr == ${CONTACT}`, 'frame.number')).toEqual([]);
+    expect(await this.tshark(`${whose} && tcp.flags.reset == 1 && ipv6.addr == ${CONTACT}`, 'frame.number')).toEqual(
+      [],
+    );
   }
 
   /** The handoffs as the client's IP layer saw them in its download (from the first SYN on, or that of `client`). */

@@ -48,6 +48,12 @@ export type RouteOptimization = 'none' | 'testing' | 'updating' | 'bound' | 'pla
 /** Ahead of the other clients that the home agent has yet to be asked about, or behind them. */
 export type FlowTurn = 'first' | 'last';
 
+/**
+ * How many bindings the home agent keeps for a home address. 'many': one a member (RFC 5648), and flow bindings (RFC
+ * 6089). 'one', as RFC 6275 alone has it: the contact node's, through which the others send and are reached.
+ */
+export type BindingsAtHome = 'many' | 'one';
+
 /** What a mobile node tells of its correspondents. None may call back synchronously into the same correspondent. */
 export interface MobileNodeEvents {
   /** Both keygen tokens for this client are there. */
@@ -70,6 +76,8 @@ export interface MobileNodeEvents {
 export interface MobileNodeLayer {
   readonly homeAddress: Address;
   readonly careOf: Address;
+  /** Does the home agent take flow bindings? Where it does not, bindFlow() does nothing: plain clients stay. */
+  readonly canBindFlows: boolean;
   /** Registers (and keeps registered) with the home agent; `preferred`: this member is the default (contact node). */
   registerHome(now: Instant): void;
   /** Runs both tests where needed, then binds: sends a Binding Update with A=1 and keeps the binding fresh. */

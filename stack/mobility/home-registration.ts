@@ -7,7 +7,7 @@ import type { Timer } from '../core/timer-queue.ts';
 import type { Address } from '../wire/address.ts';
 import { BINDING_STATUS, type BindingAcknowledgement, type BindingUpdate } from '../wire/mobility.ts';
 import type { MobilityOption } from '../wire/mobility-option.ts';
-import type { FlowTurn, MobileNodeEvents, MobilityEnvironment } from './api.ts';
+import type { BindingsAtHome, FlowTurn, MobileNodeEvents, MobilityEnvironment } from './api.ts';
 import {
   homeAgentAuthentication,
   type SecurityAssociation,
@@ -42,6 +42,8 @@ export interface HomeRegistrationConfig {
   readonly association?: SecurityAssociation;
   /** Which member of the group this is (RFC 5648); absent where the home address is one node's own. */
   readonly bid?: number;
+  /** Default 'many'. 'one': neither Binding Identifier nor flow bindings are sent. */
+  readonly bindings?: BindingsAtHome;
   /** RFC 4283: the node's name, a network access identifier. */
   readonly identifier?: string;
   readonly lifetime?: Duration;
@@ -57,6 +59,8 @@ interface OutstandingUpdate {
 export class HomeRegistration {
   readonly #environment: MobilityEnvironment;
   readonly #config: HomeRegistrationConfig;
+  /** What we are told apart by at the home agent. */
+  readonly #bid: number | undefined;
   readonly #events: MobileNodeEvents;
   readonly #resend: Timer;
   readonly #renewal: Timer;
@@ -82,9 +86,10 @@ export class HomeRegistration {
   ) {
     this.#environment = environment;
     this.#config = config;
+    this.#bid = config.bindings === 'one' ? undefined : config.bid;
     this.#priority = priority;
     this.#events = events;
-    this.#flows = config.bid === undefined ? undefined : new FlowRegistrations(config.careOf, config.bid);
+    this.#flows = this.#bid === undefined ? undefined : new FlowRegistrations(config.careOf, this.#bid);
     this.#sequence = environment.random.u32() & 0xffff;
     this.#resend = environment.timers.timer((now) => this.#resendDue(now));
     this.#renewal = environment.timers.timer((now) => this.register(now));
@@ -110,6 +115,14 @@ export class HomeRegistration {
     this.#wanted = false;
     this.#renewal.cancel();
     this.#begin(now);
+  }
+
+  /** Another node registers in our place: nothing more is sent, and what we had is void. */
+  abandon(): void {
+    this.#wanted = false;
+    this.#outstanding = undefined;
+    this.#registeredUntil = undefined;
+    for (const timer of [this.#resend, this.#renewal, this.#expiry]) timer.cancel();
   }
 
   /** BID-PRI (RFC 6089 4.1), the lower the better: how the contact node becomes the default. */
@@ -227,7 +240,8 @@ export class HomeRegistration {
 
   /** RFC 6275 11.7.1; those of RFC 4285 are the last, the authentication option behind all (5.1). */
   #options(now: Instant): MobilityOption[] {
-    const { careOf, association, bid, identifier } = this.#config;
+    const { careOf, association, identifier } = this.#config;
+    const bid = this.#bid;
     const options: MobilityOption[] = [{ kind: 'alternate-care-of', address: careOf }];
     if (bid !== undefined) {
       options.push({ kind: 'binding-identifier', bid, status: 0, simultaneous: false, priority: this.#priority });

@@ -48,6 +48,8 @@ export interface MobileNodeConfig extends HomeRegistrationConfig {
   /** How Binding Updates to clients are sent; see DEFAULT_UPDATE_POLICY. */
   readonly updates?: Partial<UpdatePolicy>;
   readonly maxClients?: number;
+  /** With `bindings: 'one'`: care-of address of the contact node, which may be our own. See setContact. */
+  readonly contact?: Address;
 }
 
 export class MobileNode implements MobileNodeLayer {
@@ -75,13 +77,18 @@ export class MobileNode implements MobileNodeLayer {
     this.#events = events;
     this.#list = new BindingUpdateList(config.maxClients);
     this.#calls = this.#registrationCalls();
-    this.#ways = new PacketWays(config, {
+    this.#ways = new PacketWays(environment.ipv6, config, {
       isRegistered: () => this.home.registered,
       isBound: (client) => this.#list.find(client)?.direct === true,
     });
     this.#subscribe(dispatch);
     this.#plugIn();
     environment.ipv6.addAddress(config.homeAddress);
+    if (config.bindings === 'one') this.#ways.setContact(config.contact);
+  }
+
+  get canBindFlows(): boolean {
+    return this.#config.bindings !== 'one';
   }
 
   /** Care-of addresses of the other members: they, beside the home agent, may send us packets by tunnel. */
@@ -106,8 +113,21 @@ export class MobileNode implements MobileNodeLayer {
     this.home.unbindFlow(now, client);
   }
 
+  /** Of one binding (see BindingsAtHome), only the contact node registers. */
   registerHome(now: Instant): void {
-    this.home.register(now);
+    if (this.#ways.registers) this.home.register(now);
+  }
+
+  /**
+   * Where the home agent has one binding: the contact node by its care-of address, which registers. The one before says
+   * nothing, for a deregistration that comes late would end the binding of the new one (RFC 6275 10.3.2).
+   */
+  setContact(now: Instant, contact: Address): void {
+    if (this.canBindFlows) return;
+    this.#ways.setContact(contact);
+    if (this.#ways.registers) this.home.register(now);
+    else this.home.abandon();
+    this.#environment.ipv6.notifyPathChange(now, this.homeAddress, undefined);
   }
 
   deregisterHome(now: Instant): void {
@@ -269,7 +289,7 @@ export class MobileNode implements MobileNodeLayer {
   }
 
   /**
-   * Deviates from RFC 6275 11.7.2 while the home registration is away: clients that hold tokens are bound all the
+   * Deviates from RFC 6275 11.7.2 while the home registration is away (or another member's): clients that hold tokens are bound all the
    * same, for the group serves its clients through an outage of the home agent.
    */
   #lifetimeUnits(now: Instant): number {

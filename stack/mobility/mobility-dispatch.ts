@@ -32,10 +32,17 @@ export interface ReceivedMobility {
 /** 'pass': not meant for this role; the next one is asked. */
 export type MobilityHandler = (now: Instant, received: ReceivedMobility) => 'handled' | 'pass';
 
+export interface TunnelAddresses {
+  readonly source: Address;
+  readonly destination: Address;
+}
+
 /** A role's end of IPv6-in-IPv6 tunnels. */
 export interface TunnelEnd {
   /** May this inner packet come out of a tunnel with these ends? (RFC 6275 10.4.5, 11.3.3.) */
-  accepts(outer: { readonly source: Address; readonly destination: Address }, inner: Ipv6Header): boolean;
+  accepts(outer: TunnelAddresses, inner: Ipv6Header): boolean;
+  /** Asked for what is accepted. true: it has gone on (lent: copied); else the host takes it as if it had just come. */
+  passOn?(now: Instant, inner: Ipv6Header, packet: Uint8Array): boolean;
 }
 
 /** Tells whether a role holds, for our address `local`, a binding of `home` to `careOf`. */
@@ -150,14 +157,15 @@ export class MobilityDispatch {
     const inner = innerPacketOf(packet);
     if (inner === undefined) return this.#drop('tunnel-malformed');
     const outer = { source: packet.wireSource, destination: packet.wireDestination };
-    if (!this.#tunnelEnds.some((end) => end.accepts(outer, inner.header))) return this.#drop('tunnel-refused');
+    const exit = this.#tunnelEnds.find((end) => end.accepts(outer, inner.header));
+    if (exit === undefined) return this.#drop('tunnel-refused');
     const ecn = ecnOutOfTunnel(inner.header.trafficClass, packet.trafficClass);
     if (ecn === undefined) return this.#drop('tunnel-ecn');
     // A mark of the way through the tunnel: in a copy, for the octets are lent.
     const marked = ecn !== (inner.header.trafficClass & ECN_MASK);
     const bytes = marked ? inner.bytes.slice() : inner.bytes;
     if (marked) setEcn(bytes, ecn);
-    this.#environment.ipv6.inject(now, bytes, outer);
+    if (exit.passOn?.(now, inner.header, bytes) !== true) this.#environment.ipv6.inject(now, bytes, outer);
     return 'accepted';
   }
 

@@ -242,6 +242,9 @@ export class Member {
     if (this.#takeovers.of(client) !== undefined) return `client ${client} is just coming in`;
     const state = this.mobile.stateOf(client);
     if (state !== 'bound' && state !== 'plain') return `client ${client} has no binding for this node yet`;
+    if (state === 'plain' && !this.mobile.canBindFlows) {
+      return `client ${client} knows no Mobile IPv6, and the home agent no flow bindings: it stays with this node`;
+    }
     const complaint = this.complaintAbout(to);
     if (complaint !== undefined) return complaint;
     if (!this.isConnectedTo(to)) return `node '${to}' is not connected`;

@@ -307,6 +307,7 @@ export function snapshotOf(connection: FakeConnection, sendBuffer: Uint8Array): 
 
 /** The mobile node, as far as a handoff uses it. */
 export class FakeMobile implements MobileNodeLayer {
+  canBindFlows = true;
   readonly homeAddress: Address;
   readonly careOf: Address;
   readonly asked: string[] = [];

@@ -4,6 +4,7 @@
 import { below, SeededRandom } from '../../stack/core/random.ts';
 import { after, milliseconds, seconds } from '../../stack/core/time.ts';
 import { PRESETS, type PresetName } from '../../stack/handoff/strategy.ts';
+import type { BindingsAtHome } from '../../stack/mobility/api.ts';
 import type { HandoffReport } from '../../stack/server/member.ts';
 import { BulkApp, newProgress, readStream, type StreamProgress, writeStream } from './apps.ts';
 import { randomLatencies } from './random-latencies.ts';
@@ -21,7 +22,11 @@ export interface Outcome {
   readonly problems: readonly string[];
 }
 
-export function seededRun(seed: number, kind: ClientKind = 'correspondent'): Outcome {
+export function seededRun(
+  seed: number,
+  kind: ClientKind = 'correspondent',
+  bindings: BindingsAtHome = 'many',
+): Outcome {
   const random = new SeededRandom(seed * 7919 + 1);
   const latencies = randomLatencies(random);
   const flow = (['download', 'upload', 'both'] as const)[seed % 3] ?? 'both';
@@ -29,7 +34,7 @@ export function seededRun(seed: number, kind: ClientKind = 'correspondent'): Out
   const size = 1 + below(random, 1 << 20);
   const toClient = flow === 'upload' ? 0 : size;
   const toServer = flow === 'download' ? 0 : 1 + below(random, 1 << 20);
-  const world = new World({ seed, latencies, client: kind });
+  const world = new World({ seed, latencies, client: kind, bindings });
   const apps = { a: new BulkApp(toClient), b: new BulkApp(toClient) };
   world.start((node) => new Map([[PORT, apps[node.name as 'a' | 'b']]]));
   spoil(world, random);

@@ -10,20 +10,27 @@ import type { LinkConditions } from '../../stack/device/fault.ts';
 import { pipe } from '../../stack/device/pipe.ts';
 import type { Strategy } from '../../stack/handoff/strategy.ts';
 import { Host } from '../../stack/host.ts';
+import type { BindingsAtHome } from '../../stack/mobility/api.ts';
 import type { MoveSeen } from '../../stack/mobility/client-gateway.ts';
 import type { Correspondent } from '../../stack/mobility/correspondent.ts';
-import { CONTACT_PRIORITY, MEMBER_PRIORITY } from '../../stack/mobility/mobile-node.ts';
+import { CONTACT_PRIORITY, MEMBER_PRIORITY, type MobileNode } from '../../stack/mobility/mobile-node.ts';
 import type { HandoffApp } from '../../stack/server/app-contract.ts';
 import { type HandoffReport, Member } from '../../stack/server/member.ts';
 import type { TcpObserver } from '../../stack/tcp/api.ts';
 import { type Address, address, prefix } from '../../stack/wire/address.ts';
 import { Internet } from './internet.ts';
+import { lateUpdates } from './late-updates.ts';
 
 export const CONTACT = address('2001:db8:100::1');
 export const HOME_AGENT = address('2001:db8:100::ff');
 export const CONTROL_PORT = 4433;
 /** A world that has not come to rest by then has a bug. */
 const MAX_EVENTS = 20_000_000;
+
+/** How long a daemon takes to process a Binding Update. */
+const DAEMON_MS = { least: 5, spread: 45 };
+/** RFC 4862 5.1: one probe, and a second of waiting. */
+const DUPLICATE_ADDRESS_DETECTION = seconds(1);
 
 /** One-way latencies in milliseconds. */
 export interface WorldLatencies {
@@ -48,6 +55,12 @@ export interface WorldOptions {
   readonly clientObserver?: TcpObserver;
   /** What *c* is. Default 'correspondent'. */
   readonly client?: ClientKind;
+  /**
+   * 'one': a home agent as UMIP has it, which knows neither Binding Identifiers nor RFC 4285, takes a second for its
+   * duplicate address detection (RFC 6275 10.3.1), and correspondents that process Binding Updates in a daemon, 5 to 50
+   * ms late. Default 'many'.
+   */
+  readonly bindings?: BindingsAtHome;
 }
 
 export interface Node {
@@ -58,6 +71,8 @@ export interface Node {
 
 export interface MemberNode extends Node {
   readonly member: Member;
+  /** Another contact node; of one binding. */
+  setContact(now: Instant, contact: Address): void;
 }
 
 export interface ClientNode extends Node {
@@ -84,9 +99,13 @@ export class World {
   /** What happened, for tests that look behind the scenes. */
   readonly traced: { readonly at: Instant; readonly node: string; readonly event: TraceEvent }[] = [];
   now: Instant = EPOCH;
+  readonly #bindings: BindingsAtHome;
+  readonly #contact: Address;
 
   constructor(options: WorldOptions) {
-    const { seed, latencies, contact = 'a' } = options;
+    const { seed, latencies, contact = 'a', bindings = 'many' } = options;
+    this.#bindings = bindings;
+    this.#contact = careOfAddress(contact);
     this.random = new SeededRandom(seed);
     this.internet = new Internet(this.timers, this.random);
     this.home = this.#homeAgent();
@@ -117,7 +136,9 @@ export class World {
   addClient(name: string, observer?: TcpObserver, kind: ClientKind = 'correspondent'): ClientNode {
     const careOf = careOfAddress(name);
     const host = this.#host(name, observer);
-    host.attach(this.internet.attach(name, [prefix(`${careOf}/64`)]), { addresses: [careOf] });
+    const device = this.internet.attach(name, [prefix(`${careOf}/64`)]);
+    const slow = (): Duration => milliseconds(DAEMON_MS.least + this.random.float() * DAEMON_MS.spread);
+    host.attach(this.#bindings === 'one' ? lateUpdates(device, this.timers, slow) : device, { addresses: [careOf] });
     return { name, host, careOf, ...(kind === 'correspondent' && { correspondent: host.beCorrespondent() }) };
   }
 
@@ -197,12 +218,24 @@ export class World {
   #homeAgent(): Node {
     const host = this.#host('home', undefined, true);
     const device = this.internet.attach('home', [prefix('2001:db8:100::/64')]);
-    host.attach(device, { addresses: [HOME_AGENT] });
-    host.beHomeAgent({
-      address: HOME_AGENT,
-      homePrefixes: [prefix('2001:db8:100::/64')],
-      associations: [1, 2].map((bid) => ({ home: CONTACT, bid, ...association(bid) })),
-    });
+    const config = { address: HOME_AGENT, homePrefixes: [prefix('2001:db8:100::/64')] };
+    if (this.#bindings === 'many') {
+      host.attach(device, { addresses: [HOME_AGENT] });
+      const associations = [1, 2].map((bid) => ({ home: CONTACT, bid, ...association(bid) }));
+      host.beHomeAgent({ ...config, associations });
+    } else {
+      let isBound = false; // only the first registration waits for the detection
+      const wait = (): Duration => (isBound ? (0 as Duration) : DUPLICATE_ADDRESS_DETECTION);
+      host.attach(lateUpdates(device, this.timers, wait), { addresses: [HOME_AGENT] });
+      host.beHomeAgent({
+        ...config,
+        security: 'none',
+        associations: [{ home: CONTACT, ...association(0) }],
+        bindingChanged: (_now, _home, _bid, careOf) => {
+          isBound = careOf !== undefined;
+        },
+      });
+    }
     return { name: 'home', host, careOf: HOME_AGENT };
   }
 
@@ -211,6 +244,7 @@ export class World {
     const host = this.#host(name);
     host.attach(this.internet.attach(name, [prefix(`${careOf}/64`)]), { addresses: [careOf] });
     const peerCareOf = careOfAddress(peer);
+    const nodes: MobileNode[] = [];
     const member = new Member({
       tcp: host.tcp,
       ipv6: host.ipv6,
@@ -220,11 +254,14 @@ export class World {
           careOf,
           homeAgent: HOME_AGENT,
           bid,
-          association: association(bid),
+          ...(this.#bindings === 'many'
+            ? { association: association(bid) }
+            : ({ bindings: 'one', contact: this.#contact } as const)),
           priority: contact ? CONTACT_PRIORITY : MEMBER_PRIORITY,
         };
         const mobile = host.beMobileNode(config, events);
         mobile.setMembers([peerCareOf]);
+        nodes.push(mobile);
         return mobile;
       },
       timers: this.timers,
@@ -234,7 +271,10 @@ export class World {
       peers: [{ name: peer, careOf: peerCareOf, controlPort: CONTROL_PORT, bid: peerBid }],
       trace: (at, event) => this.traced.push({ at, node: name, event }),
     });
-    return { name, host, careOf, member };
+    const setContact = (now: Instant, careOfContact: Address): void => {
+      for (const node of nodes) node.setContact(now, careOfContact);
+    };
+    return { name, host, careOf, member, setContact };
   }
 }
 

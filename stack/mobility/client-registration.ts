@@ -5,7 +5,7 @@
 import { after, type Duration, elapsed, type Instant, seconds, times } from '../core/time.ts';
 import type { Timer, TimerQueue } from '../core/timer-queue.ts';
 import type { Address } from '../wire/address.ts';
-import { BINDING_STATUS, type BindingAcknowledgement } from '../wire/mobility.ts';
+import { BINDING_STATUS, type BindingAcknowledgement, type MobilityMessage } from '../wire/mobility.ts';
 import type { CorrespondentSnapshot, MobileNodeEvents, RouteOptimization } from './api.ts';
 import { FIRST_REJECTION, INITIAL_BINDACK_TIMEOUT, LIFETIME_UNIT, sequenceIsNewer } from './constants.ts';
 import { type HeldToken, KeygenTest } from './return-routability.ts';
@@ -166,11 +166,25 @@ export class ClientRegistration {
     this.#calls.events.bindingError?.(now, this.client);
   }
 
-  /** Binding Error 2 or an ICMPv6 Parameter Problem says that the client knows no mobility. */
+  /** Binding Error 2 (RFC 6275 11.3.6): the client knows no mobility. Nothing proves it, so it ends no binding. */
   unable(now: Instant): void {
-    if (!this.busy) return;
-    this.#refuse(now);
-    this.#calls.events.unresponsive?.(now, this.client);
+    if (this.busy) this.#failed(now);
+  }
+
+  /**
+   * An ICMPv6 Parameter Problem about a message to the client (RFC 6275 11.3.5). Anybody can send one: it counts where it
+   * quotes the cookie, or the authenticator, of what waits for an answer, for these show but on the way to the client.
+   */
+  parameterProblem(now: Instant, quoted: MobilityMessage, verify: (kbm: Uint8Array) => boolean): void {
+    if (this.#hasSent(quoted, verify)) this.unable(now);
+  }
+
+  #hasSent(message: MobilityMessage, verify: (kbm: Uint8Array) => boolean): boolean {
+    if (message.kind === 'home-test-init') return this.homeTest.isOurs(message.cookie);
+    if (message.kind === 'care-of-test-init') return this.careOfTest.isOurs(message.cookie);
+    const terms = this.#updates.outstanding?.terms;
+    if (message.kind !== 'binding-update' || terms === undefined) return false;
+    return message.sequence === terms.sequence && verify(terms.kbm);
   }
 
   /** Binding Refresh Request (RFC 6275 11.7.4): both tests, whatever tokens there are, then the update. */

@@ -8,7 +8,7 @@ import type { IcmpErrorReport, ReceivedPacket } from '../ipv6/port.ts';
 import type { Address } from '../wire/address.ts';
 import { isIcmpv6Error, PARAMETER_PROBLEM_CODE } from '../wire/icmpv6.ts';
 import { PROTOCOL } from '../wire/ipv6.ts';
-import { BINDING_ERROR, COOKIE_LEN, MH, MOBILITY_FIELD } from '../wire/mobility.ts';
+import { BINDING_ERROR, COOKIE_LEN, type MobilityMessage, parseMobilityHeader } from '../wire/mobility.ts';
 import type {
   CorrespondentSnapshot,
   FlowTurn,
@@ -25,7 +25,7 @@ import type { MobilityDispatch, ReceivedMobility } from './mobility-dispatch.ts'
 import { endsWithAuthorization, UNSIGNED_AUTHORIZATION } from './mobility-options.ts';
 import { sendMobility } from './mobility-output.ts';
 import { PacketWays } from './packet-ways.ts';
-import { signBinding, verifyBinding } from './rr-keys.ts';
+import { type MobilityHeaderSpan, signBinding, verifyBinding } from './rr-keys.ts';
 import type { UpdateTerms } from './update-exchange.ts';
 import { DEFAULT_UPDATE_POLICY, type UpdatePolicy } from './update-policy.ts';
 
@@ -327,9 +327,7 @@ export class MobileNode implements MobileNodeLayer {
       if (packet.hasRoutingHeader2) this.home.acknowledge(now, received, message);
       return 'handled';
     }
-    const verify = (kbm: Uint8Array): boolean =>
-      endsWithAuthorization(message.options, header) && verifyBinding(kbm, this.careOf, client, header);
-    this.#list.find(client)?.acknowledge(now, message, verify);
+    this.#list.find(client)?.acknowledge(now, message, (kbm) => this.#isSigned(kbm, client, message, header));
     return 'handled';
   }
 
@@ -352,11 +350,17 @@ export class MobileNode implements MobileNodeLayer {
   }
 
   /** RFC 6275 11.3.5: a client that does not know the Mobility Header says so. Other errors say nothing of that. */
-  #icmpError(now: Instant, report: IcmpErrorReport): void {
-    if (report.kind !== 'parameter-problem' || report.code !== PARAMETER_PROBLEM_CODE.nextHeader) return;
-    const type = u8(report.quoted, MOBILITY_FIELD.type);
-    if (type !== MH.homeTestInit && type !== MH.careOfTestInit && type !== MH.bindingUpdate) return;
-    this.#list.find(report.remote)?.unable(now);
+  #icmpError(now: Instant, { kind, code, quoted, remote }: IcmpErrorReport): void {
+    if (kind !== 'parameter-problem' || code !== PARAMETER_PROBLEM_CODE.nextHeader) return;
+    const parse = parseMobilityHeader(quoted, 0, quoted.length);
+    if (!parse.ok) return;
+    const { message } = parse.value;
+    const header = { bytes: quoted, start: 0, end: parse.end };
+    this.#list.find(remote)?.parameterProblem(now, message, (kbm) => this.#isSigned(kbm, remote, message, header));
+  }
+
+  #isSigned(kbm: Uint8Array, client: Address, { options }: MobilityMessage, header: MobilityHeaderSpan): boolean {
+    return endsWithAuthorization(options, header) && verifyBinding(kbm, this.careOf, client, header);
   }
 }
 

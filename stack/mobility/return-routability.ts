@@ -49,6 +49,11 @@ export class KeygenTest {
     return this.#roundTrip;
   }
 
+  /** Is this the cookie of the init message that waits for its answer? */
+  isOurs(cookie: Uint8Array): boolean {
+    return this.#cookie !== undefined && equalSecret(this.#cookie, cookie);
+  }
+
   held(now: Instant): HeldToken | undefined {
     return this.#held !== undefined && this.#held.expiresAt > now ? this.#held : undefined;
   }
@@ -68,7 +73,7 @@ export class KeygenTest {
 
   /** RFC 6275 11.6.2. False: not an answer to the latest init message. */
   answer(now: Instant, test: Test): boolean {
-    if (this.#cookie === undefined || !equalSecret(this.#cookie, test.cookie)) return false;
+    if (!this.isOurs(test.cookie)) return false;
     this.stop();
     this.#roundTrip = elapsed(this.#sentAt, now);
     this.adopt({ token: test.token.slice(), nonceIndex: test.nonceIndex, expiresAt: after(now, MAX_TOKEN_LIFETIME) });

@@ -25,6 +25,7 @@ import { ClientEpochs } from './client-epochs.ts';
 import { type ControlChannel, type ControlPeer, PlainControlChannel } from './control-channel.ts';
 import { DonorSide } from './donor-side.ts';
 import { PacketGate } from './packet-gate.ts';
+import { isRecognized, Recognition } from './recognition.ts';
 import { Takeovers } from './takeovers.ts';
 
 export interface MemberPeer extends ControlPeer {
@@ -69,22 +70,24 @@ export class Member {
   readonly #takeovers = new Takeovers();
   readonly #epochs = new ClientEpochs();
   readonly #bound: BoundClients;
+  readonly #recognition: Recognition;
   #control: ControlChannel | undefined;
 
   constructor(options: MemberOptions) {
     this.#o = options;
     this.#trace = options.trace ?? NO_TRACE;
+    this.#recognition = new Recognition(options.timers);
     this.mobile = options.mobile({
       testsDone: (now, client) => this.#takeovers.of(client)?.testsDone(now),
       bindingAcknowledged: (now, client, status) => {
         this.#note(now, 'binding-acknowledged', { client: client.toString(), status });
         this.#takeovers.of(client)?.bindingAcknowledged(now, status);
-        this.#serveIfPlain(now, client);
+        this.#recognized(now, client);
       },
       bindingError: (_now, client) => this.#takeovers.of(client)?.bindingError(),
       unresponsive: (now, client) => {
         this.#takeovers.of(client)?.unresponsive(now);
-        this.#serveIfPlain(now, client);
+        this.#recognized(now, client);
       },
       flowBound: (now, client, status) => {
         this.#note(now, 'flow-bound', { client: client.toString(), status });
@@ -165,7 +168,10 @@ export class Member {
     return keys;
   }
 
-  /** Hands a client to another member. A string says why that cannot even begin; else `done` tells the end. */
+  /**
+   * Hands a client to another member. A string says why that cannot even begin; else `done` tells the end. Where it is not yet
+   * known whether the client is bound or plain, the handoff waits until it is (RECOGNITION_TIME at most).
+   */
   handoff(
     now: Instant,
     client: Address,
@@ -177,8 +183,29 @@ export class Member {
     if (refusal !== undefined) return refusal;
     const peer = this.#o.peers.find((p) => p.name === to);
     if (peer === undefined) return `unknown node '${to}'`;
-    this.#donate(now, client, peer, strategy, done);
+    if (isRecognized(this.mobile.stateOf(client))) this.#donate(now, client, peer, strategy, done);
+    else this.#donateOnceKnown(now, client, peer, strategy, done);
     return undefined;
+  }
+
+  #donateOnceKnown(
+    now: Instant,
+    client: Address,
+    peer: MemberPeer,
+    strategy: Strategy,
+    done: (report: HandoffReport) => void,
+  ): void {
+    this.mobile.optimize(now, client); // of a client that was plain, and whose time as one is over, nothing is under way
+    this.#recognition.wait(now, client, (at) => {
+      const known = isRecognized(this.mobile.stateOf(client));
+      const reason = this.#whyNot(client, peer.name) ?? (known ? undefined : unknownYet(client));
+      if (reason === undefined) return this.#donate(at, client, peer, strategy, done);
+      done({ id: this.#newId(), client, to: peer.name, outcome: { ok: false, reason }, startedAt: now, endedAt: at });
+    });
+  }
+
+  #newId(): HandoffId {
+    return toHex(this.#o.random.bytes(HANDOFF_ID_LEN));
   }
 
   #donate(
@@ -190,7 +217,7 @@ export class Member {
     isSecondTry = false,
   ): void {
     const to = peer.name;
-    const id = toHex(this.#o.random.bytes(HANDOFF_ID_LEN));
+    const id = this.#newId();
     const { tcp, clock, timers } = this.#o;
     const { mobile } = this;
     const side = new DonorSide({
@@ -239,10 +266,9 @@ export class Member {
     for (const { donor } of this.#donors.values()) {
       if (donor.client.equals(client)) return `client ${client} is being handed off already`;
     }
+    if (this.#recognition.has(client)) return `client ${client} is being handed off already`;
     if (this.#takeovers.of(client) !== undefined) return `client ${client} is just coming in`;
-    const state = this.mobile.stateOf(client);
-    if (state !== 'bound' && state !== 'plain') return `client ${client} has no binding for this node yet`;
-    if (state === 'plain' && !this.mobile.canBindFlows) {
+    if (this.mobile.stateOf(client) === 'plain' && !this.mobile.canBindFlows) {
       return `client ${client} knows no Mobile IPv6, and the home agent no flow bindings: it stays with this node`;
     }
     const complaint = this.complaintAbout(to);
@@ -256,6 +282,12 @@ export class Member {
     this.#bound.add(now, connection.remote.address);
     this.mobile.optimize(now, connection.remote.address);
     this.#serveIfPlain(now, connection.remote.address);
+  }
+
+  /** The client is bound, or plain. */
+  #recognized(now: Instant, client: Address): void {
+    this.#serveIfPlain(now, client);
+    this.#recognition.changed(now, client);
   }
 
   /** DESIGN.md 5: a plain client gets its flow binding before the home agent's default can move to another member. */
@@ -372,3 +404,6 @@ export class Member {
     this.#trace(now, { layer: 'handoff', event, detail });
   }
 }
+
+const unknownYet = (client: Address): string =>
+  `client ${client} answers, but has no binding for this node yet: ask again in a moment`;

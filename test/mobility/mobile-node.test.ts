@@ -477,6 +477,46 @@ describe('binding a client', () => {
     expect(w.node.stateOf(CLIENT)).toBe('plain');
   });
 
+  describe('RFC 6275 11.3.5: a Parameter Problem that is forged', () => {
+    const complain = (w: World, quoted: Uint8Array) => {
+      const error = { kind: 'error', type: ICMPV6.parameterProblem, code: 1, parameter: 6, quoted } as const;
+      w.host.give(icmpPacket({ source: STRANGER, destination: CARE_OF }, error));
+    };
+    const altered = (bytes: Uint8Array, at: number): Uint8Array => {
+      const forged = bytes.slice();
+      setU8(forged, at, (forged[at] ?? 0) ^ 1);
+      return forged;
+    };
+
+    test('without the cookie of our test does not make a client plain', () => {
+      const w = registered();
+      const sent = w.host.do((now) => w.node.optimize(now, CLIENT));
+      const { bytes } = theMessage(sent, 'care-of-test-init').packet;
+      complain(w, altered(bytes, bytes.length - 1));
+      expect(w.node.stateOf(CLIENT)).toBe('testing');
+      complain(w, bytes.subarray(0, bytes.length - 8));
+      expect(w.node.stateOf(CLIENT)).toBe('testing');
+      complain(w, bytes);
+      expect(w.node.stateOf(CLIENT)).toBe('plain');
+    });
+
+    test('without the authenticator of our update does not either', () => {
+      const w = registered();
+      const { bytes } = theMessage(updating(w), 'binding-update').packet;
+      complain(w, altered(bytes, bytes.length - 1));
+      expect(w.node.stateOf(CLIENT)).toBe('updating');
+      complain(w, bytes);
+      expect(w.node.stateOf(CLIENT)).toBe('plain');
+    });
+
+    test('ends no binding: not even one that quotes the update which is to renew it', () => {
+      const w = bound();
+      const [renewal] = updates(w.host.do((now) => w.node.sendBindingUpdate(now, CLIENT)));
+      complain(w, renewal?.bytes ?? new Uint8Array(0));
+      expect(w.node.stateOf(CLIENT)).toBe('bound');
+    });
+  });
+
   test('RFC 6275 11.7.4: a Binding Refresh Request makes the tests and the update run again', () => {
     const w = bound();
     w.host.pass(seconds(250));

@@ -3,11 +3,12 @@
 
 import { describe, expect, test } from 'vitest';
 import { SeededRandom } from '../../stack/core/random.ts';
-import { seconds } from '../../stack/core/time.ts';
+import { milliseconds, seconds } from '../../stack/core/time.ts';
 import { decodeMessage, encodeMessage, frameLength, type HandoffMessage } from '../../stack/handoff/messages.ts';
 import { PRESETS } from '../../stack/handoff/strategy.ts';
 import { FrameReader } from '../../stack/server/frame-reader.ts';
 import { type HandoffReport, Member } from '../../stack/server/member.ts';
+import { RECOGNITION_TIME } from '../../stack/server/recognition.ts';
 import { address } from '../../stack/wire/address.ts';
 import { FakeApp } from './fake-app.ts';
 import { FakeConnection, FakeIpv6, FakeMobile, FakeTcp, World } from './fakes.ts';
@@ -103,13 +104,6 @@ describe('a handoff that cannot begin says why', () => {
     expect(setup().handoff('b')).toBe('no client 2001:db8:c::1 here');
   });
 
-  test('of a client without a binding', () => {
-    const { connect, mobile, handoff } = setup();
-    connect();
-    mobile.state = 'testing';
-    expect(handoff('b')).toContain('has no binding for this node');
-  });
-
   test('to a node that is not connected', () => {
     const { world, connect, controlTo, handoff } = setup();
     connect();
@@ -126,6 +120,49 @@ describe('a handoff that cannot begin says why', () => {
     other.says(B, prepare(ID, 1));
     other.connect();
     expect(other.handoff('c')).toBe('client 2001:db8:c::1 is just coming in');
+  });
+});
+
+describe('a handoff of a client of which it is not known yet whether it is bound or plain', () => {
+  const early = () => {
+    const scene = setup();
+    scene.connect();
+    scene.mobile.state = 'testing';
+    expect(scene.handoff('b')).toBeUndefined();
+    expect(scene.heard(B)).toEqual([]);
+    return scene;
+  };
+
+  test.each(['bound', 'plain'] as const)('begins as soon as it is %s, behind the event that says so', (state) => {
+    const { world, mobile, heard } = early();
+    mobile.state = state;
+    if (state === 'bound') mobile.events.bindingAcknowledged?.(world.now, CLIENT, 0);
+    else mobile.events.unresponsive?.(world.now, CLIENT);
+    expect(heard(B)).toEqual([]);
+    world.pass(milliseconds(0));
+    expect(kinds(heard(B))).toEqual(['prepare']);
+  });
+
+  test('fails where that takes too long', () => {
+    const { world, heard, reports } = early();
+    world.pass(RECOGNITION_TIME);
+    expect(reports).toMatchObject([
+      { to: 'b', outcome: { ok: false, reason: expect.stringMatching('no binding for this node yet') } },
+    ]);
+    expect(heard(B)).toEqual([]);
+  });
+
+  test('fails where the client has gone meanwhile', () => {
+    const { world, tcp, mobile, reports } = early();
+    tcp.clients.length = 0;
+    mobile.state = 'bound';
+    mobile.events.bindingAcknowledged?.(world.now, CLIENT, 0);
+    world.pass(milliseconds(0));
+    expect(reports).toMatchObject([{ outcome: { ok: false, reason: 'no client 2001:db8:c::1 here' } }]);
+  });
+
+  test('is one handoff: a second is refused', () => {
+    expect(early().handoff('c')).toBe('client 2001:db8:c::1 is being handed off already');
   });
 });
 

@@ -121,6 +121,35 @@ test('a client that was found to be plain gets its flow binding, which ends when
   expect(again.progress).toMatchObject(WHOLE);
 });
 
+test('RFC 6275 11.3.5: a client that answers nothing is plain after three tries, and a handoff asked for before waits for that', () => {
+  const world = new World({ seed: 12, latencies: LATENCIES, client: 'plain' });
+  world.start(() => new Map([[PORT, new BulkApp(4 * SIZE)]]));
+  world.internet.join('home', 'c', { rate: 4_000_000, queueBytes: 256 * 1024 });
+  // Every Mobility Header to or from the client is lost: nor does it complain.
+  world.internet.mobilityFilter = (from, to) => from === 'c' || to === 'c';
+  const one = download(world, PORT);
+  world.runUntil(() => one.progress.received > 0, after(world.now, LIMIT));
+  const asked = world.now;
+  expect(world.a.member.mobile.stateOf(world.c.careOf)).toBe('testing');
+  expect(handOver(world, 'a', 'b', 'fast')).toEqual({ ok: true });
+  const took = (world.now - asked) / 1e6;
+  expect([took > 6.5, took < 8]).toEqual([true, true]);
+  expect(isPlain(world, 'b')).toBe(true);
+  runToEnd(world, [one]);
+  expect(one.progress).toMatchObject({ ...WHOLE, received: 4 * SIZE });
+});
+
+test('after 300 s a client is tried again when it is to be handed off, and is plain still', () => {
+  const { world } = plainScene(200 * SIZE);
+  const one = download(world, PORT);
+  runTo(world, [one], SIZE / 8, 'a');
+  world.internet.join('home', 'c', { rate: 100_000 });
+  world.runFor(seconds(301));
+  expect(world.a.member.mobile.stateOf(world.c.careOf)).toBe('none');
+  expect(handOver(world, 'a', 'b', 'fast')).toEqual({ ok: true });
+  expect(isPlain(world, 'b')).toBe(true);
+});
+
 test('what is left of 300 s goes along, and no handoff makes it more', () => {
   const { world } = plainScene(40 * SIZE);
   const one = download(world, PORT);

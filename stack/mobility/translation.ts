@@ -16,7 +16,7 @@ import {
   ROUTING_HEADER_2_LEN,
 } from '../wire/extension-header.ts';
 import { IPV6_FIELD, IPV6_HEADER_LEN, PROTOCOL } from '../wire/ipv6.ts';
-import { emitPadding, homeAddressOf, OPTION } from '../wire/option.ts';
+import { emitOptionsHeader, homeAddressOf, OPTION, optionsHeaderLength } from '../wire/option.ts';
 
 /** No sensible sender needs more (RFC 8504 5.3 lets a node set a limit). */
 const MAX_EXTENSION_HEADERS = 32;
@@ -39,7 +39,7 @@ export interface Headers {
   readonly routingNextHeaderAt: number;
   readonly routing: HeaderPlace | undefined;
   /** A Home Address option, in front of any Fragment header (RFC 6275 6.3). */
-  readonly home: (HeaderPlace & { readonly address: Address; readonly optionAt: number }) | undefined;
+  readonly home: (HeaderPlace & { readonly address: Address }) | undefined;
 }
 
 type Walk = { -readonly [K in keyof Headers]: Headers[K] };
@@ -93,7 +93,7 @@ function noteHomeAddress(walk: Walk, bytes: Uint8Array, place: HeaderPlace): boo
     if (option.type !== OPTION.homeAddress) continue;
     const home = homeAddressOf(option);
     if (!home.ok || walk.home !== undefined) return false;
-    walk.home = { ...place, address: home.value, optionAt: option.at };
+    walk.home = { ...place, address: home.value };
   }
   return true;
 }
@@ -140,23 +140,20 @@ export function withRoutingHeader2(
 }
 
 /**
- * RFC 6275 9.3.1: from the home address, without the option. The whole header goes where it held nothing else; else
- * padding takes the option's place.
+ * RFC 6275 9.3.1: from the home address, without the option. The whole header goes where it held nothing else; else it
+ * is made anew of the others (padding in the option's place would be more in a row than receivers take, RFC 8504 5.3).
  */
 export function withoutHomeAddress(frame: Frame, home: NonNullable<Headers['home']>, allocate: Allocate): Frame {
-  const { at, end, nextHeaderAt, optionAt } = home;
+  const { at, end, nextHeaderAt } = home;
   const header = parseOptionsHeader(frame.bytes, at, end);
-  const alone = header.ok && header.value.options.length === 1;
-  const removed = alone ? end - at : 0;
-  const out = spliced(frame, { at, removed, inserted: 0 }, allocate);
-  if (alone) out.bytes[nextHeaderAt] = u8(frame.bytes, at);
-  else emitPadding(out.bytes, optionAt, optionAt + HOME_ADDRESS_OPTION_LEN);
+  const others = header.ok ? header.value.options.filter(({ type }) => type !== OPTION.homeAddress) : [];
+  const inserted = others.length === 0 ? 0 : optionsHeaderLength(others);
+  const out = spliced(frame, { at, removed: end - at, inserted }, allocate);
+  if (inserted === 0) out.bytes[nextHeaderAt] = u8(frame.bytes, at);
+  else emitOptionsHeader(u8(frame.bytes, at), others, out.bytes, at);
   home.address.write(out.bytes, IPV6_FIELD.source);
   return out;
 }
-
-/** Type, length, address. */
-const HOME_ADDRESS_OPTION_LEN = 18;
 
 /** What was sent, of a quote of what left with a type 2 routing header; undefined: the quote has none. */
 export function withoutRoutingHeader2(

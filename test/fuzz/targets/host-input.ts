@@ -7,7 +7,7 @@ import { TimerQueue } from '../../../stack/core/timer-queue.ts';
 import { pipe } from '../../../stack/device/pipe.ts';
 import { Host } from '../../../stack/host.ts';
 import { tcbOf } from '../../../stack/tcp/connection.ts';
-import { address } from '../../../stack/wire/address.ts';
+import { address, prefix } from '../../../stack/wire/address.ts';
 import { HOST, PEER, START } from '../../ipv6/world.ts';
 import { ByteReader } from '../byte-reader.ts';
 import { law } from '../law.ts';
@@ -20,6 +20,8 @@ const MAX_PACKETS = 60;
 /** What one packet may draw: an answer for each of a reassembled or tunnelled packet's layers, and a little. */
 const MAX_ANSWERS = 12;
 const OTHERS = ['ff02::1', '::1', '::', '2001:db8:1::77', 'fe80::1', '2001:db8:f::100'].map(address);
+/** Behind the host, where it is a client gateway. */
+const CLIENTS = prefix('2001:db8:1::/48');
 const WORLD = { sources: [PEER, HOST, ...OTHERS], destinations: [HOST, HOST, HOST, PEER, ...OTHERS] } as const;
 
 export function fuzz(data: Uint8Array): void {
@@ -30,8 +32,17 @@ export function fuzz(data: Uint8Array): void {
   const random = new SeededRandom(1);
   const host = new Host({ timers, random, secret: Uint8Array.of(1, 2, 3), forwarding: (bits & 1) !== 0 });
   host.attach(near, { addresses: [HOST] });
-  if ((bits & 2) !== 0) host.beCorrespondent();
   let sent = 0;
+  if ((bits & 5) === 5) {
+    const [inside, client] = pipe({ names: ['gateway', 'client'], mtu: MTU });
+    host.attach(inside, { addresses: [], routes: [CLIENTS] });
+    host.beClientGateway({ inside, outside: near });
+    client.onFrames((_now, frames) => {
+      for (const { bytes } of frames) checkPacket(bytes, MTU, true);
+    });
+  } else if ((bits & 2) !== 0) {
+    host.beCorrespondent();
+  }
   far.onFrames((_now, frames) => {
     sent += frames.length;
     for (const { bytes } of frames) checkPacket(bytes, MTU, (bits & 1) !== 0);

@@ -13,6 +13,7 @@ import { addHandoff } from './commands/handoff.ts';
 import { addHomeAgent } from './commands/home-agent.ts';
 import { addLab } from './commands/lab.ts';
 import { addServer } from './commands/server.ts';
+import { addStatus } from './commands/status.ts';
 import { Exit, explain } from './errors.ts';
 import { processTerminal, type Terminal } from './output.ts';
 
@@ -33,7 +34,7 @@ export function createProgram(terminal: Terminal): Command {
       getOutHelpWidth: () => Math.min(120, terminal.columns),
     })
     .addHelpText('after', '\nHOMEPORT_DEBUG=1 shows where an error came from.');
-  const add = [addDemo, addLab, addGroup, addHomeAgent, addServer, addClient, addHandoff, addCapture];
+  const add = [addDemo, addLab, addGroup, addHomeAgent, addServer, addClient, addHandoff, addStatus, addCapture];
   for (const command of add) command(program, terminal);
   return program;
 }

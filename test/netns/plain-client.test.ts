@@ -11,6 +11,17 @@ const TIMEOUT_MS = 90_000;
 /** By their formulas 60 and 0 ms; the queue on the way to the client and a busy machine come on top. */
 const PAUSE_MS = 2_000;
 
+/** What `homeport status` says of the clients of each node. */
+async function clientStates(scene: ClientScene): Promise<Record<string, string[]>> {
+  const { status, stdout } = await scene.homeport('status', '--json');
+  expect(status).toBe(0);
+  const nodes: { name: string; clients: { client: string; state: string }[] }[] = stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  return Object.fromEntries(nodes.map((node) => [node.name, node.clients.map((c) => `${c.client} ${c.state}`)]));
+}
+
 describe.skipIf(!requireOrSkip('tun', 'tshark', 'curl'))('curl of the kernel', () => {
   let scene: ClientScene;
 
@@ -26,6 +37,7 @@ describe.skipIf(!requireOrSkip('tun', 'tshark', 'curl'))('curl of the kernel', (
     const curl = scene.inSite('c', 'curl', '-sS', '--fail', '-o', output, `http://[${CONTACT}]/file`);
     await grownTo(output, SIZE / 4);
     await scene.handoff(KERNEL_CLIENT, 'b', '--preset', 'prefetched');
+    expect(await clientStates(scene)).toEqual({ a: [], b: [`${KERNEL_CLIENT} plain`] });
     await grownTo(output, SIZE / 2);
     await scene.handoff(KERNEL_CLIENT, 'a');
     expect(await curl.ended).toMatchObject({ status: 0, stderr: '' });

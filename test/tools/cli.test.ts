@@ -8,6 +8,7 @@ import { toHex } from '../../stack/core/bytes.ts';
 import { address } from '../../stack/wire/address.ts';
 import { identityOf } from '../../tools/commands/server-identity.ts';
 import { explain, UserError } from '../../tools/errors.ts';
+import { serveAdmin } from '../../tools/roles/admin.ts';
 import { readGroupFile } from '../../tools/roles/group-file.ts';
 import { cli, cliWith } from './cli-support.ts';
 import { NODE_A, NODE_B, SyntheticCapture } from './synthetic-capture.ts';
@@ -82,6 +83,7 @@ test('every command has --help, --json and a description', async () => {
     ['server'],
     ['client', 'get'],
     ['handoff'],
+    ['status'],
     ['capture', 'timeline'],
   ]) {
     const { status, stdout, stderr } = await cli(...command, '--help');
@@ -89,6 +91,44 @@ test('every command has --help, --json and a description', async () => {
     expect(stdout).toContain('--json');
     expect(stdout).toMatch(/\n\n[A-Z][^\n]+\./);
   }
+});
+
+describe('status', () => {
+  const said = {
+    ...{ name: 'a', careOf: '2001:db8:a::1', registered: true },
+    clients: [
+      { client: '2001:db8:c::1', state: 'bound', connections: 2 },
+      { client: '2001:db8:c::fe', state: 'plain', connections: 1 },
+    ],
+  };
+  const statusOf = async (answer: Record<string, unknown>, ...flags: string[]) => {
+    const socket = join(directory, 'status.sock');
+    const server = await serveAdmin(socket, async ({ request }) => (request === 'status' ? answer : {}));
+    try {
+      return await cli('status', '--admin', socket, ...flags);
+    } finally {
+      server.close();
+    }
+  };
+
+  test('for people: a node in a line, its clients in a table', async () => {
+    expect((await statusOf(said)).stdout).toBe(
+      [
+        'Node a (2001:db8:a::1), registered with the home agent: 2 clients.',
+        '  client          state  connections',
+        '  2001:db8:c::1   bound  2',
+        '  2001:db8:c::fe  plain  1',
+        '',
+      ].join('\n'),
+    );
+    expect((await statusOf({ ...said, registered: false, clients: [] })).stdout).toBe(
+      'Node a (2001:db8:a::1), NOT registered with the home agent: 0 clients.\n',
+    );
+  });
+
+  test('for programs: all that the node says', async () => {
+    expect(JSON.parse((await statusOf(said, '--json')).stdout)).toEqual({ event: 'status', ...said });
+  });
 });
 
 test('--version prints the version of package.json', async () => {
@@ -191,6 +231,7 @@ test.each([
     ['handoff', '--client', '2001:db8:c::1', '--to', 'b', '--admin', '/nowhere.sock'],
     'no server node is running at /nowhere.sock',
   ],
+  ['the status of nobody', ['status', '--admin', '/nowhere.sock'], 'no server node is running at /nowhere.sock'],
   [
     'no capture',
     ['capture', 'timeline', '/nowhere.pcapng', '-o', join(directory, 'x.svg')],

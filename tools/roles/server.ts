@@ -10,6 +10,7 @@ import type { SecurityAssociation } from '../../stack/mobility/authentication.ts
 import { CONTACT_PRIORITY, MEMBER_PRIORITY } from '../../stack/mobility/mobile-node.ts';
 import { FileServer } from '../../stack/server/file-server.ts';
 import { type HandoffReport, Member } from '../../stack/server/member.ts';
+import { isRecognized } from '../../stack/server/recognition.ts';
 import { type Address, address } from '../../stack/wire/address.ts';
 import { BINDING_STATUS } from '../../stack/wire/mobility.ts';
 import { UserError } from '../errors.ts';
@@ -182,7 +183,10 @@ class ServerNode {
       name,
       careOf: careOf.toString(),
       registered: this.#registered,
-      clients: this.#member.clients().map(({ client }) => client.toString()),
+      clients: this.#member.clients().map(({ client, connections }) => {
+        const state = this.#member.mobile.stateOf(client);
+        return { client: client.toString(), state: isRecognized(state) ? state : 'testing', connections };
+      }),
       members: members.map((member) => ({ name: member.name, connected: this.#member.isConnectedTo(member.name) })),
     };
   }

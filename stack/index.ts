@@ -25,7 +25,8 @@ export type { Correspondent, CorrespondentOptions } from './mobility/corresponde
 export type { HomeAgent, HomeAgentConfig } from './mobility/home-agent.ts';
 export { CONTACT_PRIORITY, MEMBER_PRIORITY, type MobileNode, type MobileNodeConfig } from './mobility/mobile-node.ts';
 export type { AppState, HandoffApp, Refusal } from './server/app-contract.ts';
-export { type HandoffReport, Member, type MemberOptions, type MemberPeer } from './server/member.ts';
+export type { HandoffReport } from './server/departures.ts';
+export { Member, type MemberOptions, type MemberPeer } from './server/member.ts';
 export type { ConnectionInfo, TcpObserver, TcpOptions, TcpState } from './tcp/api.ts';
 export { Socket, type SocketAddress } from './tcp/socket.ts';
 export type { Lookup } from './tcp/socket-connect.ts';

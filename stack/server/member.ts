@@ -2,15 +2,13 @@
 // handoffs that go out and come in. It joins host (TCP, IPv6, mobile node) and the pure handoff machines;
 // it runs the same on a TUN device and in the simulator.
 
-import { toHex } from '../core/bytes.ts';
 import { Counters } from '../core/counters.ts';
 import type { Random } from '../core/random.ts';
 import { type Clock, type Instant, ZERO } from '../core/time.ts';
 import type { TimerQueue } from '../core/timer-queue.ts';
 import { NO_TRACE, type Trace } from '../core/trace.ts';
 import { Acceptor } from '../handoff/acceptor.ts';
-import { Donor, type DonorOutcome } from '../handoff/donor.ts';
-import { HANDOFF_ID_LEN, type HandoffId, type HandoffMessage, MAX_CONNECTIONS } from '../handoff/messages.ts';
+import type { HandoffMessage } from '../handoff/messages.ts';
 import type { Strategy } from '../handoff/strategy.ts';
 import type { Ipv6Mobility } from '../ipv6/hooks.ts';
 import type { ReceivedPacket } from '../ipv6/port.ts';
@@ -23,9 +21,8 @@ import type { HandoffApp } from './app-contract.ts';
 import { BoundClients } from './bound-clients.ts';
 import { ClientEpochs } from './client-epochs.ts';
 import { type ControlChannel, type ControlPeer, PlainControlChannel } from './control-channel.ts';
-import { DonorSide } from './donor-side.ts';
+import { Departures, type HandoffReport } from './departures.ts';
 import { PacketGate } from './packet-gate.ts';
-import { isRecognized, Recognition } from './recognition.ts';
 import { Takeovers } from './takeovers.ts';
 
 export interface MemberPeer extends ControlPeer {
@@ -49,16 +46,6 @@ export interface MemberOptions {
   readonly trace?: Trace;
 }
 
-/** How a handoff ended, told to whoever asked for it. */
-export interface HandoffReport {
-  readonly id: HandoffId;
-  readonly client: Address;
-  readonly to: string;
-  readonly outcome: DonorOutcome;
-  readonly startedAt: Instant;
-  readonly endedAt: Instant;
-}
-
 export class Member {
   readonly counters = new Counters();
   readonly gate: PacketGate;
@@ -66,17 +53,15 @@ export class Member {
   readonly #o: MemberOptions;
   readonly #trace: Trace;
   readonly #apps = new Map<number, HandoffApp>();
-  readonly #donors = new Map<HandoffId, { readonly donor: Donor; readonly to: string }>();
+  readonly #departures: Departures;
   readonly #takeovers = new Takeovers();
   readonly #epochs = new ClientEpochs();
   readonly #bound: BoundClients;
-  readonly #recognition: Recognition;
   #control: ControlChannel | undefined;
 
   constructor(options: MemberOptions) {
     this.#o = options;
     this.#trace = options.trace ?? NO_TRACE;
-    this.#recognition = new Recognition(options.timers);
     this.mobile = options.mobile({
       testsDone: (now, client) => this.#takeovers.of(client)?.testsDone(now),
       bindingAcknowledged: (now, client, status) => {
@@ -99,6 +84,16 @@ export class Member {
     this.gate = new PacketGate({
       ...{ ipv6: options.ipv6, counters: this.counters, homeAddress, careOf },
       isReachable: (member) => options.peers.some((p) => p.careOf.equals(member) && this.isConnectedTo(p.name)),
+    });
+    const { tcp, timers, random, clock, peers } = options;
+    this.#departures = new Departures({
+      ...{ tcp, timers, random, clock, peers, mobile: this.mobile, gate: this.gate, epochs: this.#epochs },
+      appOf: (port) => this.#apps.get(port),
+      obstacleTo: (member) => this.#obstacleTo(member),
+      isComingIn: (client) => this.#takeovers.of(client) !== undefined,
+      send: (now, to, message) => this.#send(now, to, message),
+      room: (to) => this.#control?.room(to) ?? 0,
+      note: (now, event, detail) => this.#note(now, event, detail),
     });
     this.#bound = new BoundClients({
       timers: options.timers,
@@ -179,102 +174,17 @@ export class Member {
     strategy: Strategy,
     done: (report: HandoffReport) => void,
   ): string | undefined {
-    const refusal = this.#whyNot(client, to);
-    if (refusal !== undefined) return refusal;
-    const peer = this.#o.peers.find((p) => p.name === to);
-    if (peer === undefined) return `unknown node '${to}'`;
-    if (isRecognized(this.mobile.stateOf(client))) this.#donate(now, client, peer, strategy, done);
-    else this.#donateOnceKnown(now, client, peer, strategy, done);
-    return undefined;
-  }
-
-  #donateOnceKnown(
-    now: Instant,
-    client: Address,
-    peer: MemberPeer,
-    strategy: Strategy,
-    done: (report: HandoffReport) => void,
-  ): void {
-    this.mobile.optimize(now, client); // of a client that was plain, and whose time as one is over, nothing is under way
-    this.#recognition.wait(now, client, (at) => {
-      const known = isRecognized(this.mobile.stateOf(client));
-      const reason = this.#whyNot(client, peer.name) ?? (known ? undefined : unknownYet(client));
-      if (reason === undefined) return this.#donate(at, client, peer, strategy, done);
-      done({ id: this.#newId(), client, to: peer.name, outcome: { ok: false, reason }, startedAt: now, endedAt: at });
-    });
-  }
-
-  #newId(): HandoffId {
-    return toHex(this.#o.random.bytes(HANDOFF_ID_LEN));
-  }
-
-  #donate(
-    now: Instant,
-    client: Address,
-    peer: MemberPeer,
-    strategy: Strategy,
-    done: (report: HandoffReport) => void,
-    isSecondTry = false,
-  ): void {
-    const to = peer.name;
-    const id = this.#newId();
-    const { tcp, clock, timers } = this.#o;
-    const { mobile } = this;
-    const side = new DonorSide({
-      id,
-      client,
-      acceptorCareOf: peer.careOf,
-      clock,
-      tcp,
-      mobile,
-      gate: this.gate,
-      appOf: (port) => this.#apps.get(port),
-      send: (at, message) => this.#send(at, to, message),
-      room: () => this.#control?.room(to) ?? 0,
-      finished: (at, outcome) => {
-        this.#donors.delete(id);
-        this.#note(at, outcome.ok ? 'handoff-done' : 'handoff-failed', {
-          id,
-          ...(outcome.ok ? {} : { reason: outcome.reason }),
-        });
-        // The acceptor knew of handoffs of this client that we have missed, and told their number.
-        const missed = this.#epochs.of(client) > epoch;
-        if (!outcome.ok && missed && !isSecondTry) this.#donate(at, client, peer, strategy, done, true);
-        else done({ id, client, to, outcome, startedAt: now, endedAt: at });
-      },
-      donor: () => donor,
-    });
-    const epoch = this.#epochs.of(client) + 1;
-    const donor: Donor = new Donor({ id, epoch, client, strategy, timers, actions: side });
-    this.#donors.set(id, { donor, to });
-    this.#epochs.note(client, epoch);
-    this.#note(now, 'handoff-start', { id, client: client.toString(), to });
-    donor.start(now);
+    return this.#departures.begin(now, client, to, strategy, done);
   }
 
   close(now: Instant): void {
     this.#control?.close(now);
   }
 
-  #whyNot(client: Address, to: string): string | undefined {
-    if (!this.#o.peers.some((p) => p.name === to)) {
-      return `unknown node '${to}': the members this node knows are ${this.#o.peers.map((p) => p.name).join(', ') || 'none'}`;
-    }
-    const connections = this.#o.tcp.connectionsBetween(this.mobile.homeAddress, client);
-    if (connections.every(({ state }) => state === 'TIME-WAIT')) return `no client ${client} here`;
-    if (connections.length > MAX_CONNECTIONS) return `client ${client} has more than ${MAX_CONNECTIONS} connections`;
-    for (const { donor } of this.#donors.values()) {
-      if (donor.client.equals(client)) return `client ${client} is being handed off already`;
-    }
-    if (this.#recognition.has(client)) return `client ${client} is being handed off already`;
-    if (this.#takeovers.of(client) !== undefined) return `client ${client} is just coming in`;
-    if (this.mobile.stateOf(client) === 'plain' && !this.mobile.canBindFlows) {
-      return `client ${client} knows no Mobile IPv6, and the home agent no flow bindings: it stays with this node`;
-    }
-    const complaint = this.complaintAbout(to);
-    if (complaint !== undefined) return complaint;
-    if (!this.isConnectedTo(to)) return `node '${to}' is not connected`;
-    return undefined;
+  #obstacleTo(member: string): string | undefined {
+    return (
+      this.complaintAbout(member) ?? (this.isConnectedTo(member) ? undefined : `node '${member}' is not connected`)
+    );
   }
 
   #accepted(now: Instant, connection: Connection, app: HandoffApp): void {
@@ -287,7 +197,7 @@ export class Member {
   /** The client is bound, or plain. */
   #recognized(now: Instant, client: Address): void {
     this.#serveIfPlain(now, client);
-    this.#recognition.changed(now, client);
+    this.#departures.recognized(now, client);
   }
 
   /** DESIGN.md 5: a plain client gets its flow binding before the home agent's default can move to another member. */
@@ -316,14 +226,7 @@ export class Member {
   #message(now: Instant, from: string, message: HandoffMessage): void {
     if (message.kind === 'hello') return;
     this.#note(now, `${message.kind}-received`, { id: message.id, from });
-    const donating = this.#donors.get(message.id);
-    if (donating !== undefined) {
-      if (donating.to !== from) return;
-      if (message.kind === 'abort' && message.epoch !== undefined)
-        this.#epochs.note(donating.donor.client, message.epoch);
-      donating.donor.message(now, message);
-      return;
-    }
+    if (this.#departures.message(now, from, message)) return;
     const accepting = this.#takeovers.get(message.id);
     if (accepting !== undefined) {
       if (accepting.from === from) accepting.acceptor.message(now, message);
@@ -386,7 +289,7 @@ export class Member {
   }
 
   #down(now: Instant, member: string): void {
-    for (const { donor, to } of [...this.#donors.values()]) if (to === member) donor.channelDown(now);
+    this.#departures.down(now, member);
     for (const acceptor of this.#takeovers.from(member)) acceptor.channelDown(now);
   }
 
@@ -404,6 +307,3 @@ export class Member {
     this.#trace(now, { layer: 'handoff', event, detail });
   }
 }
-
-const unknownYet = (client: Address): string =>
-  `client ${client} answers, but has no binding for this node yet: ask again in a moment`;

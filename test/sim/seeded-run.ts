@@ -5,7 +5,7 @@ import { below, SeededRandom } from '../../stack/core/random.ts';
 import { after, milliseconds, seconds } from '../../stack/core/time.ts';
 import { PRESETS, type PresetName } from '../../stack/handoff/strategy.ts';
 import type { BindingsAtHome } from '../../stack/mobility/api.ts';
-import type { HandoffReport } from '../../stack/server/member.ts';
+import type { HandoffReport } from '../../stack/server/departures.ts';
 import { BulkApp, newProgress, readStream, type StreamProgress, writeStream } from './apps.ts';
 import { randomLatencies } from './random-latencies.ts';
 import { countResets } from './resets.ts';

@@ -8,9 +8,12 @@ import { Server } from '../tcp/socket-server.ts';
 import { type Answered, FILE_CHUNK, FileSession, type Response, reopen, type SessionOptions } from './file-session.ts';
 import { fileStateOf } from './file-state.ts';
 import { FileStore } from './file-store.ts';
+import { Upload, type UploadState } from './file-upload.ts';
 
 export interface FileServerOptions {
   readonly directory: string;
+  /** PUT stores files. Default false. */
+  readonly writable?: boolean;
   /** Told of each response when its head is written. */
   readonly answered?: (answer: Answered) => void;
 }
@@ -24,7 +27,12 @@ export class FileServer {
 
   /** Throws an Error that names the directory when there is none. */
   static async open(options: FileServerOptions): Promise<FileServer> {
-    return new FileServer({ store: await FileStore.open(options.directory), answered: options.answered });
+    const { directory, writable = false, answered } = options;
+    return new FileServer({
+      store: await FileStore.open(directory),
+      answered,
+      uploads: writable ? { open: 0 } : undefined,
+    });
   }
 
   /** Hashes the files ahead of time: a handoff then has no need to wait for it. */
@@ -53,16 +61,24 @@ export class FileServer {
     // The first octets are in the socket before it wakes up, so that they travel with its first segment.
     const first = response && (await readFirst(response));
     if (typeof first === 'string') return first;
+    const upload = state.upload && (await this.#uploadOf(state.upload));
+    if (typeof upload === 'string') return upload;
     if (socket.destroyed) {
       await response?.file.close();
+      await upload?.close();
       return 'the client was given back meanwhile';
     }
     if (response !== undefined && first !== undefined && first.length > 0) {
       response.offset += first.length;
       socket.write(first);
     }
-    new FileSession(socket, this.#o).start({ leftover: state.leftover, finished: state.finished, response });
+    new FileSession(socket, this.#o).start({ leftover: state.leftover, finished: state.finished, response, upload });
     return undefined;
+  }
+
+  #uploadOf(state: UploadState): Promise<Upload | string> | string {
+    if (this.#o.uploads === undefined) return 'files are not stored here: --writable is missing';
+    return Upload.reopen(this.#o.store.root, state);
   }
 }
 

@@ -1,13 +1,14 @@
 // One connection of the file server: requests in their order, each answered whole before the next. The file is read
 // one chunk ahead of what the socket takes, never more, and requests are read no further than one
-// head ahead. All that is needed to go on elsewhere is in save(); start() goes on from there.
+// head ahead; of a file that the client sends, no more than one piece while the last is being written. All that is needed to go on elsewhere is in save(); start() goes on from there.
 
 import type { Socket } from '../tcp/socket.ts';
 import type { FileState, ResponseState } from './file-state.ts';
 import type { FileStore, OpenFile } from './file-store.ts';
+import { type NotWritable, type Stored, Upload } from './file-upload.ts';
 import { ifNoneMatchHolds, ifRangeHolds, parseRange } from './http-range.ts';
 import { MAX_HEAD, parseRequestHead, pathOfTarget, type RequestHead } from './http-request.ts';
-import { contentTypeOf, type Fields, plainResponse, responseHead, type Status } from './http-response.ts';
+import { CONTINUE, contentTypeOf, type Fields, plainResponse, responseHead, type Status } from './http-response.ts';
 
 /** Octets of a file that are read, and written, at one go. */
 export const FILE_CHUNK = 256 * 1024;
@@ -35,7 +36,16 @@ export interface Answered {
 export interface SessionOptions {
   readonly store: FileStore;
   readonly answered?: ((answer: Answered) => void) | undefined;
+  /** PUT stores files; undefined: it is not served. Counts the uploads under way of all sessions. */
+  readonly uploads?: UploadCount | undefined;
 }
+
+export interface UploadCount {
+  open: number;
+}
+
+/** Each holds a file open. */
+const MAX_UPLOADS = 256;
 
 export class FileSession {
   readonly #socket: Socket;
@@ -44,15 +54,24 @@ export class FileSession {
   #input: Uint8Array = Buffer.alloc(0);
   #inputEnded = false;
   #response: Response | undefined;
+  #upload: Upload | undefined;
   #finished = false;
   #running = false;
+  /** The state has been given away: nothing goes on here unless the connection stays. */
+  #saved = false;
+  /** What is being done to the upload. */
+  #step: Promise<void> = Promise.resolve();
 
   constructor(socket: Socket, options: SessionOptions) {
     this.#socket = socket;
     this.#o = options;
     socket.on('error', () => {}); // the socket closes by itself; there is nobody to tell
-    socket.on('close', () => this.#closeFile());
+    socket.on('close', () => this.#leave());
     socket.on('handoff', () => this.#save());
+    socket.on('stay', () => {
+      this.#saved = false;
+      this.#go();
+    });
     socket.setTimeout(IDLE_MS, () => socket.destroy());
   }
 
@@ -61,11 +80,16 @@ export class FileSession {
     readonly leftover: Uint8Array;
     readonly finished: boolean;
     readonly response: Response | undefined;
+    readonly upload: Upload | undefined;
   }): void {
     if (from !== undefined) {
       this.#input = from.leftover;
       this.#finished = from.finished;
       this.#response = from.response;
+      this.#upload = from.upload;
+      // Not a step before the connection is ours for good: the donor may have to go on with it.
+      this.#saved = from.upload !== undefined;
+      if (from.upload !== undefined && this.#o.uploads !== undefined) this.#o.uploads.open += 1;
     }
     this.#socket.on('data', (chunk: Uint8Array) => this.#onData(chunk));
     this.#socket.on('end', () => {
@@ -91,9 +115,13 @@ export class FileSession {
   async #run(): Promise<void> {
     this.#running = true;
     try {
-      while (!this.#finished && !this.#socket.destroyed) {
+      while (!this.#finished && !this.#socket.destroyed && !this.#saved) {
         if (this.#response !== undefined) {
           await this.#writeBody(this.#response);
+          continue;
+        }
+        if (this.#upload !== undefined) {
+          if (!(await this.#readBody(this.#upload))) break;
           continue;
         }
         const result = parseRequestHead(this.#input);
@@ -101,7 +129,10 @@ export class FileSession {
         if (result.kind === 'refused') this.#refuse(result.status, result.reason, undefined);
         else await this.#respond(result.request, result.end);
       }
-      if (this.#inputEnded && !this.#finished && !this.#socket.destroyed) this.#finish();
+      if (this.#inputEnded && !this.#finished && !this.#socket.destroyed && !this.#saved) {
+        this.#closeUpload(true); // the rest of it will not come
+        this.#finish();
+      }
       if (this.#socket.isPaused()) this.#socket.resume();
     } catch (error) {
       this.#socket.destroy(error instanceof Error ? error : new Error(String(error)));
@@ -112,16 +143,90 @@ export class FileSession {
 
   /** Answers the request that takes the first `end` octets of the input. */
   async #respond(request: RequestHead, end: number): Promise<void> {
+    if (request.method === 'PUT' && this.#o.uploads !== undefined) return this.#put(request, end, this.#o.uploads);
     const path = pathOfTarget(request.target);
     const isRead = request.method === 'GET' || request.method === 'HEAD';
     const file = isRead && !request.hasBody && path !== undefined ? await this.#o.store.openFile(path) : undefined;
     // From here to the end of the method nothing waits: a handoff sees the request either unread or answered.
     if (this.#socket.destroyed) return file?.close();
     this.#input = this.#input.subarray(end);
-    if (!isRead) this.#refuse(405, `${request.method} is not served`, request, { Allow: 'GET, HEAD' });
+    const allowed = this.#o.uploads === undefined ? 'GET, HEAD' : 'GET, HEAD, PUT';
+    if (!isRead) this.#refuse(405, `${request.method} is not served`, request, { Allow: allowed });
     else if (request.hasBody) this.#refuse(400, `${request.method} takes no body`, request);
     else if (file === undefined) this.#refuse(404, 'no such file', request);
     else this.#answer(request, file);
+  }
+
+  /** RFC 9110 9.3.4. */
+  async #put(request: RequestHead, end: number, uploads: UploadCount): Promise<void> {
+    const path = pathOfTarget(request.target);
+    const length = lengthOf(request);
+    const refusal = refusalOf(request, path, length) ?? (uploads.open >= MAX_UPLOADS ? BUSY : undefined);
+    const begun =
+      refusal ?? (await Upload.begin(this.#o.store.root, path ?? '', length ?? 0, request.keepAlive).catch(problemOf));
+    // A handoff in the meantime has taken the request along, unread.
+    if (this.#socket.destroyed || this.#saved) return begun instanceof Upload ? begun.discard() : undefined;
+    this.#input = this.#input.subarray(end);
+    if (!(begun instanceof Upload)) return this.#refuse(begun.status, begun.reason, request);
+    uploads.open += 1;
+    this.#upload = begun;
+    // RFC 9110 10.1.1: unless the body is there already.
+    if (request.fields.has('expect') && this.#input.length === 0 && begun.length > 0) this.#socket.write(CONTINUE);
+  }
+
+  /** Takes what there is of the body. false: more has to come first. */
+  async #readBody(upload: Upload): Promise<boolean> {
+    const chunk = this.#input.subarray(0, upload.length - upload.offset);
+    if (chunk.length === 0 && upload.offset < upload.length) return false;
+    const work = async (): Promise<void> => {
+      await upload.write(chunk);
+      // Not before: a handoff in the meantime finds the octets still here.
+      this.#input = this.#input.subarray(chunk.length);
+      if (upload.offset === upload.length && upload.stored === null && !this.#saved) await upload.store();
+    };
+    const failed = await this.#during(work());
+    if (this.#socket.destroyed || this.#saved) return false;
+    if (failed !== undefined) this.#abandon(failed);
+    else if (upload.stored !== null) this.#accepted(upload, upload.stored);
+    else if (this.#socket.isPaused()) this.#socket.resume();
+    return true;
+  }
+
+  async #during(work: Promise<void>): Promise<NotWritable | undefined> {
+    const outcome = work.then(() => undefined, problemOf);
+    this.#step = outcome.then(() => {});
+    return outcome;
+  }
+
+  #accepted(upload: Upload, stored: Stored): void {
+    this.#closeUpload(false);
+    const status = stored === 'created' ? 201 : 204;
+    this.#tell({ method: 'PUT', target: `/${upload.path}` }, status);
+    const length: Fields = status === 201 ? { 'Content-Length': 0 } : {};
+    this.#socket.write(responseHead(status, length, upload.keepAlive, new Date()));
+    if (!upload.keepAlive) this.#finish();
+  }
+
+  /** The rest of the body is not read: the connection ends with the answer. */
+  #abandon({ status, reason }: NotWritable): void {
+    this.#closeUpload(true);
+    this.#socket.write(plainResponse(status, reason, false, new Date()));
+    this.#finish();
+  }
+
+  #closeUpload(discard: boolean): void {
+    const upload = this.#upload;
+    if (upload === undefined) return;
+    this.#upload = undefined;
+    if (this.#o.uploads !== undefined) this.#o.uploads.open -= 1;
+    void (discard ? upload.discard() : upload.close()).catch(() => {});
+  }
+
+  /** The connection is gone: an upload that was not given to another node will never be whole. */
+  #leave(): void {
+    this.#closeFile();
+    const { upload, saved } = { upload: this.#upload, saved: this.#saved };
+    if (upload !== undefined) void this.#step.then(() => this.#closeUpload(!saved));
   }
 
   #answer(request: RequestHead, file: OpenFile): void {
@@ -190,14 +295,26 @@ export class FileSession {
     this.#response = undefined;
   }
 
-  #tell(request: RequestHead | undefined, status: Status): void {
+  #tell(request: Pick<RequestHead, 'method' | 'target'> | undefined, status: Status): void {
     const client = `[${this.#socket.remoteAddress}]:${this.#socket.remotePort}`;
     this.#o.answered?.({ client, method: request?.method ?? '', target: request?.target ?? '', status });
   }
 
-  /** The state at the last octet written and read. It is taken before anything waits. */
+  #stateOfInput(): FileState {
+    const leftover = this.#input.slice();
+    return { version: 1, leftover, finished: this.#finished, response: undefined, upload: undefined };
+  }
+
+  /** The state at the last octet written and read. It is taken before anything waits, but for an upload's. */
   #save(): FileState | Promise<FileState> {
-    const state = { version: 1, leftover: this.#input.slice(), finished: this.#finished, response: undefined } as const;
+    this.#saved = true;
+    const upload = this.#upload;
+    if (upload !== undefined) {
+      // What is being written is waited for; then nothing of the upload is anywhere but in its file and in the input.
+      const stateOf = (): FileState => ({ ...this.#stateOfInput(), upload: upload.state });
+      return this.#step.then(stateOf);
+    }
+    const state = this.#stateOfInput();
     if (this.#response === undefined) return state;
     const { file, start, end, keepAlive } = this.#response;
     // What TCP has not taken of the body is in the acceptor's copy of the file too.
@@ -205,6 +322,38 @@ export class FileSession {
     const position = { path: file.path, size: file.size, offset, end, keepAlive };
     return file.sha256().then((sha256): FileState => ({ ...state, response: { ...position, sha256 } }));
   }
+}
+
+/** RFC 9112 6.3. undefined: not told, or not understood. */
+function lengthOf({ fields }: RequestHead): number | undefined {
+  const field = fields.get('content-length');
+  const length = field !== undefined && /^\d{1,15}$/.test(field) ? Number(field) : undefined;
+  return fields.has('transfer-encoding') ? undefined : length;
+}
+
+function refusalOf(
+  { fields }: RequestHead,
+  path: string | undefined,
+  length: number | undefined,
+): NotWritable | undefined {
+  if (path === undefined) return { status: 403, reason: 'not the name of a file' };
+  if (length === undefined) return { status: 411, reason: 'a file is stored with its Content-Length only' };
+  // RFC 9110 14.5.
+  if (fields.has('content-range')) return { status: 400, reason: 'a part of a file cannot be stored' };
+  // RFC 9110 10.1.1.
+  if ((fields.get('expect') ?? '100-continue').toLowerCase() !== '100-continue') {
+    return { status: 417, reason: 'the only expectation served is 100-continue' };
+  }
+  return undefined;
+}
+
+const BUSY: NotWritable = { status: 503, reason: 'too many files are being stored' };
+
+/** What the system's error means to a client. */
+function problemOf(error: unknown): NotWritable {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  const full = code === 'ENOSPC' || code === 'EDQUOT' || code === 'EFBIG';
+  return full ? { status: 507, reason: 'no room for the file' } : { status: 500, reason: 'the file cannot be stored' };
 }
 
 const readAhead = (file: OpenFile, from: number, end: number): Promise<Uint8Array> => {

@@ -1,5 +1,7 @@
 // What a file server's connection takes along in a handoff: where it is in its current response, and the octets of
-// requests that it has read but not answered. Checked when it arrives: it comes from another node.
+// requests that it has read but not answered. Or where it is in a file that the client sends. Checked when it arrives: it comes from another node.
+
+import { type UploadState, uploadStateOf } from './file-upload.ts';
 
 /** A response whose head has been written. */
 export interface ResponseState {
@@ -20,6 +22,8 @@ export interface FileState {
   /** Octets of requests not answered yet. */
   readonly leftover: Uint8Array;
   readonly response: ResponseState | undefined;
+  /** A request whose body is being read, `leftover` beginning with more of it. */
+  readonly upload: UploadState | undefined;
   /** The last response is written, end() has been called. */
   readonly finished: boolean;
 }
@@ -30,11 +34,15 @@ const isRecord = (value: unknown): value is object => typeof value === 'object' 
 /** Undefined for anything that is no FileState of this version. */
 export function fileStateOf(value: unknown): FileState | undefined {
   if (!isRecord(value)) return undefined;
-  const { version, leftover, response, finished } = value as Unchecked<FileState>;
+  const { version, leftover, response, upload, finished } = value as Unchecked<FileState>;
   if (version !== 1 || !(leftover instanceof Uint8Array) || typeof finished !== 'boolean') return undefined;
   const checked = response === undefined || response === null ? undefined : responseStateOf(response);
-  return checked === 'wrong' ? undefined : { version, leftover, response: checked, finished };
+  const uploading = upload === undefined || upload === null ? undefined : uploadOf(upload);
+  if (checked === 'wrong' || uploading === 'wrong') return undefined;
+  return { version, leftover, response: checked, upload: uploading, finished };
 }
+
+const uploadOf = (value: unknown): UploadState | 'wrong' => (isRecord(value) && uploadStateOf(value)) || 'wrong';
 
 function responseStateOf(value: unknown): ResponseState | 'wrong' {
   if (!isRecord(value)) return 'wrong';

@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import { type BigIntStats, constants } from 'node:fs';
 import { type FileHandle, open, opendir, realpath, stat } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
+import { isOurs } from './file-upload.ts';
 
 /** Hashes that are remembered. */
 const MAX_HASHES = 4096;
@@ -26,6 +27,11 @@ export class FileStore {
     this.#root = root;
   }
 
+  /** The directory, without links. */
+  get root(): string {
+    return this.#root;
+  }
+
   /** Throws an Error that names the directory when it is none. */
   static async open(directory: string): Promise<FileStore> {
     const root = await realpath(directory).catch(() => undefined);
@@ -35,6 +41,7 @@ export class FileStore {
 
   /** A regular file by its path below the directory; undefined when there is none, or it lies outside. */
   async openFile(path: string): Promise<OpenFile | undefined> {
+    if (isOurs(path)) return undefined;
     // Links are followed here, and what they lead to has to lie inside; the last step must not be a link again.
     const real = await realpath(join(this.#root, path)).catch(() => undefined);
     if (real === undefined || !real.startsWith(this.#root.endsWith(sep) ? this.#root : this.#root + sep))

@@ -2,15 +2,23 @@
 
 const REASON = {
   200: 'OK',
+  201: 'Created',
+  204: 'No Content',
   206: 'Partial Content',
   304: 'Not Modified',
   400: 'Bad Request',
+  403: 'Forbidden',
   404: 'Not Found',
   405: 'Method Not Allowed',
+  409: 'Conflict',
+  411: 'Length Required',
   416: 'Range Not Satisfiable',
   431: 'Request Header Fields Too Large',
+  417: 'Expectation Failed',
   500: 'Internal Server Error',
+  503: 'Service Unavailable',
   505: 'HTTP Version Not Supported',
+  507: 'Insufficient Storage',
 } as const;
 
 export type Status = keyof typeof REASON;
@@ -31,6 +39,9 @@ export function contentTypeOf(path: string): string {
   const ending = /\.([^./]+)$/.exec(path)?.[1]?.toLowerCase() ?? '';
   return Object.hasOwn(CONTENT_TYPES, ending) ? (CONTENT_TYPES[ending] ?? '') : 'application/octet-stream';
 }
+
+/** RFC 9110 15.2.1. */
+export const CONTINUE: Uint8Array = Buffer.from('HTTP/1.1 100 Continue\r\n\r\n');
 
 export type Fields = Readonly<Record<string, string | number>>;
 

@@ -379,11 +379,12 @@ export class ConnectionStream extends Duplex {
     return this.#withdrawn;
   }
 
-  /** Goes on: the donor as if nothing had happened, the acceptor with what was carried. */
+  /** Goes on: the donor as if nothing had happened, the acceptor with what was carried. 'stay' tells the application. */
   resumeHandoff(): void {
     if (this.#moving !== 'held') return;
     this.#moving = 'no';
     if (this.destroyed) return this.#leave();
+    this.emit('stay');
     this.#flush();
     process.nextTick(() => this.#reawaken());
   }

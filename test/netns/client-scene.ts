@@ -4,10 +4,11 @@
 
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'vitest';
+import { UPLOAD_PREFIX } from '../../stack/server/file-upload.ts';
 import { address } from '../../stack/wire/address.ts';
 import { writeSeededFile } from '../../tools/seeded-file.ts';
 import { readTimeline, type SeenHandoff } from '../../tools/timeline/timeline.ts';
@@ -98,6 +99,21 @@ export class ClientScene {
   /** A file that the servers serve, of random octets; gives its SHA-256. */
   serve(name: string, size: number, seed = 1): Promise<string> {
     return writeSeededFile(join(this.files, name), size, seed);
+  }
+
+  /** A file that a client may send, of random octets; gives its path and SHA-256. */
+  async toSend(name: string, size: number, seed = 2): Promise<{ readonly path: string; readonly sha256: string }> {
+    const path = this.path(name);
+    return { path, sha256: await writeSeededFile(path, size, seed) };
+  }
+
+  /** Resolves when the servers have so many octets of the one upload that is under way. */
+  uploaded(octets: number): Promise<void> {
+    const size = (): number => {
+      const name = readdirSync(this.files).find((each) => each.startsWith(UPLOAD_PREFIX));
+      return name === undefined ? 0 : (statSync(join(this.files, name), { throwIfNoEntry: false })?.size ?? 0);
+    };
+    return eventually(`${octets} octets are uploaded`, () => size() >= octets, READY_MS);
   }
 
   /** A path in the directory of the scene. */

@@ -26,6 +26,7 @@ interface ServerFlags extends RoleFlags, IdentityFlags {
   readonly contact?: boolean;
   readonly port: number;
   readonly serve: string;
+  readonly writable?: boolean;
   readonly preset: PresetName;
   readonly admin?: string;
 }
@@ -35,6 +36,7 @@ export function addServer(program: Command, terminal: Terminal): void {
     .command('server')
     .description('Run a server node: serves files at the contact address and hands clients to other nodes.')
     .requiredOption('--serve <directory>', 'directory whose files are served')
+    .option('--writable', 'take files too (PUT); members between which an upload moves need one directory')
     .addOption(groupOption())
     .addOption(
       new Option('--name <name>', 'which member of the group this node is').argParser(nameValue).env(VARIABLE.name),
@@ -83,6 +85,7 @@ async function serverOptions(flags: ServerFlags): Promise<ServerOptions> {
     contact: flags.contact === true,
     port: flags.port,
     directory: flags.serve,
+    writable: flags.writable === true,
     preset: flags.preset,
     pcap: flags.pcap,
     admin: flags.admin,

@@ -43,6 +43,8 @@ export interface ServerOptions {
   readonly contact: boolean;
   readonly port: number;
   readonly directory: string;
+  /** Files are taken too. */
+  readonly writable: boolean;
   readonly controlPort: number;
   readonly preset: PresetName;
   readonly pcap: string | undefined;
@@ -56,7 +58,7 @@ const HOME_AGENT_PATIENCE = seconds(3);
 
 export async function runServer(options: ServerOptions, output: Output): Promise<void> {
   if (options.association === undefined) output.warn(UNPROTECTED);
-  const files = await FileServer.open({ directory: options.directory });
+  const files = await FileServer.open({ directory: options.directory, writable: options.writable });
   await files.warm();
   const runtime = new NodeRuntime({ device: options.device, pcap: options.pcap, name: options.name });
   let admin: AdminServer | undefined;

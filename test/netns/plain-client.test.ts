@@ -8,7 +8,7 @@ import { handoffsThroughHomeAgent } from './tunnel-handoffs.ts';
 
 const SIZE = 12 * 1024 * 1024;
 const TIMEOUT_MS = 90_000;
-/** By their formulas 60 and 0 ms; the queue on the way to the client and a busy machine come on top. */
+/** By their formulas 52 and 10 ms; the queue on the way to the client and a busy machine come on top. */
 const PAUSE_MS = 2_000;
 
 /** What `homeport status` says of the clients of each node. */

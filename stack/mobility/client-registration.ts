@@ -8,8 +8,8 @@ import type { Address } from '../wire/address.ts';
 import { BINDING_STATUS, type BindingAcknowledgement, type MobilityMessage } from '../wire/mobility.ts';
 import type { CorrespondentSnapshot, MobileNodeEvents, RouteOptimization } from './api.ts';
 import { FIRST_REJECTION, INITIAL_BINDACK_TIMEOUT, LIFETIME_UNIT, sequenceIsNewer } from './constants.ts';
-import { type HeldToken, KeygenTest } from './return-routability.ts';
 import { bindingManagementKey } from './rr-keys.ts';
+import { BOTH, type TestChoice, type TestKind, TestPair } from './test-pair.ts';
 import { type OutstandingUpdate, UpdateExchange, type UpdateTerms } from './update-exchange.ts';
 import type { UpdatePolicy } from './update-policy.ts';
 
@@ -18,19 +18,13 @@ export const PLAIN_MEMORY: Duration = seconds(300);
 /** A binding is renewed when this part of its life is over; where that fails it is tried again until the end. */
 const RENEWAL_FRACTION = 4 / 5;
 const RENEWAL_RETRY: Duration = seconds(10);
-/**
- * A token that ends sooner is got anew when tests are asked for: so long may it take from there to the Binding Update,
- * with both tests sent three times and a handoff's preparation in between.
- */
-const TOKEN_RESERVE: Duration = seconds(30);
-
 /** What an entry needs of the mobile node it belongs to. */
 export interface RegistrationCalls {
   readonly timers: TimerQueue;
   readonly policy: UpdatePolicy;
   readonly events: MobileNodeEvents;
-  newCookie(which: 'home' | 'care-of'): Uint8Array;
-  sendTestInit(now: Instant, client: Address, which: 'home' | 'care-of', cookie: Uint8Array): void;
+  newCookie(which: TestKind): Uint8Array;
+  sendTestInit(now: Instant, client: Address, which: TestKind, cookie: Uint8Array): void;
   sendUpdate(now: Instant, client: Address, terms: UpdateTerms): void;
   /** For the Lifetime field: never beyond our own home registration (RFC 6275 11.7.2). */
   lifetimeUnits(now: Instant): number;
@@ -40,14 +34,12 @@ export interface RegistrationCalls {
 
 export class ClientRegistration {
   readonly client: Address;
-  readonly homeTest: KeygenTest;
-  readonly careOfTest: KeygenTest;
+  readonly tests: TestPair;
   readonly #calls: RegistrationCalls;
   readonly #updates: UpdateExchange;
   readonly #renewal: Timer;
   readonly #expiry: Timer;
   readonly #forgiveness: Timer;
-  readonly #tokenRenewal: Timer;
   /** When the binding at the client ends; undefined: there is none that we know of. */
   #boundUntil: Instant | undefined;
   /** Until then it is taken for a client without Mobile IPv6. */
@@ -63,8 +55,13 @@ export class ClientRegistration {
   constructor(client: Address, sequence: number, calls: RegistrationCalls) {
     this.client = client;
     this.#calls = calls;
-    this.homeTest = this.#makeTest('home');
-    this.careOfTest = this.#makeTest('care-of');
+    this.tests = new TestPair(calls.timers, {
+      newCookie: (which) => calls.newCookie(which),
+      sendInit: (now, which, cookie) => calls.sendTestInit(now, client, which, cookie),
+      done: (now) => this.#testDone(now),
+      failed: (now) => this.#failed(now),
+      renewalDue: (now) => this.runTests(now, BOTH),
+    });
     this.#updates = new UpdateExchange(calls.timers, sequence, {
       terms: (now) => this.#terms(now),
       send: (now, terms) => this.#send(now, terms),
@@ -73,7 +70,6 @@ export class ClientRegistration {
     });
     this.#renewal = calls.timers.timer((now) => this.optimize(now));
     this.#expiry = calls.timers.timer((now) => this.#expired(now));
-    this.#tokenRenewal = calls.timers.timer((now) => this.runTests(now, { home: true, careOf: true }));
     this.#forgiveness = calls.timers.timer(() => {
       this.#plainUntil = undefined;
     });
@@ -83,7 +79,7 @@ export class ClientRegistration {
     if (this.#plainUntil !== undefined) return 'plain';
     if (this.#boundUntil !== undefined) return 'bound';
     if (this.#updates.running) return 'updating';
-    return this.homeTest.running || this.careOfTest.running ? 'testing' : 'none';
+    return this.tests.running ? 'testing' : 'none';
   }
 
   /** Do packets to the client leave from the care-of address, with a Home Address option? */
@@ -93,17 +89,17 @@ export class ClientRegistration {
 
   /** One way, by the latest exchange over the direct path. */
   get latency(): Duration | undefined {
-    const roundTrip = this.#updateRoundTrip ?? this.careOfTest.roundTrip;
+    const roundTrip = this.#updateRoundTrip ?? this.tests.careOf.roundTrip;
     return roundTrip === undefined ? undefined : times(roundTrip, 1 / 2);
   }
 
   /** An exchange with the client is under way: an error it sends now may be about it. */
   get busy(): boolean {
-    return this.#updates.running || this.homeTest.running || this.careOfTest.running;
+    return this.#updates.running || this.tests.running;
   }
 
   hasTokens(now: Instant): boolean {
-    return this.homeTest.held(now) !== undefined && this.careOfTest.held(now) !== undefined;
+    return this.tests.tokens(now) !== undefined;
   }
 
   /** RFC 6275 11.7.2: both tests where needed, then the update. */
@@ -111,21 +107,19 @@ export class ClientRegistration {
     if (this.#plainUntil !== undefined || this.#suspended) return;
     this.#wantsBinding = true;
     if (this.hasTokens(now)) this.sendUpdate(now);
-    else this.runTests(now, { home: true, careOf: true });
+    else this.runTests(now, BOTH);
   }
 
-  runTests(now: Instant, which: { readonly home: boolean; readonly careOf: boolean }): void {
+  runTests(now: Instant, which: TestChoice): void {
     if (this.#plainUntil !== undefined || this.#suspended) return;
-    const needed = after(now, TOKEN_RESERVE);
-    if (which.home && this.homeTest.held(needed) === undefined) this.homeTest.start(now);
-    if (which.careOf && this.careOfTest.held(needed) === undefined) this.careOfTest.start(now);
+    this.tests.start(now, which);
     if (!this.busy && this.hasTokens(now)) this.#calls.events.testsDone?.(now, this.client);
   }
 
   /** A new update, at once or as soon as the rate allows. False: a token is missing. */
   sendUpdate(now: Instant): boolean {
     if (this.#suspended || !this.hasTokens(now)) return false;
-    const measured = this.#calls.policy.firstWait === 'round-trips' ? this.careOfTest.roundTrip : undefined;
+    const measured = this.#calls.policy.firstWait === 'round-trips' ? this.tests.careOf.roundTrip : undefined;
     this.#forgive();
     this.#updates.transmit(now, measured === undefined ? INITIAL_BINDACK_TIMEOUT : times(measured, 2));
     return true;
@@ -180,8 +174,7 @@ export class ClientRegistration {
   }
 
   #hasSent(message: MobilityMessage, verify: (kbm: Uint8Array) => boolean): boolean {
-    if (message.kind === 'home-test-init') return this.homeTest.isOurs(message.cookie);
-    if (message.kind === 'care-of-test-init') return this.careOfTest.isOurs(message.cookie);
+    if (this.tests.areAsking(message)) return true;
     const terms = this.#updates.outstanding?.terms;
     if (message.kind !== 'binding-update' || terms === undefined) return false;
     return message.sequence === terms.sequence && verify(terms.kbm);
@@ -190,8 +183,7 @@ export class ClientRegistration {
   /** Binding Refresh Request (RFC 6275 11.7.4): both tests, whatever tokens there are, then the update. */
   refreshRequested(now: Instant): void {
     if (this.#boundUntil === undefined || this.busy || this.#suspended) return;
-    this.homeTest.discardToken();
-    this.careOfTest.discardToken();
+    this.tests.discard(BOTH);
     this.optimize(now);
   }
 
@@ -201,7 +193,7 @@ export class ClientRegistration {
     this.#endExchange();
     this.#renewal.cancel();
     this.#expiry.cancel();
-    this.#tokenRenewal.cancel();
+    this.tests.letEnd();
   }
 
   /** The binding may have changed hands meanwhile: the client is asked to take it from us again. */
@@ -214,14 +206,9 @@ export class ClientRegistration {
   }
 
   snapshot(now: Instant): CorrespondentSnapshot {
-    const held = this.homeTest.held(now);
     return {
       client: this.client,
-      homeToken: held && {
-        token: held.token,
-        nonceIndex: held.nonceIndex,
-        remainingUs: elapsed(now, held.expiresAt),
-      },
+      homeToken: this.tests.homeToken(now),
       lastSequence: this.#updates.sequence,
       bindingRemainingUs: this.#boundUntil === undefined ? 0 : Math.max(0, elapsed(now, this.#boundUntil)),
       plainRemainingUs: this.#plainUntil === undefined ? 0 : Math.max(0, elapsed(now, this.#plainUntil)),
@@ -231,12 +218,7 @@ export class ClientRegistration {
   /** Adds what another member knew to what we know (a care-of token got ahead of time stays). */
   adopt(now: Instant, snapshot: CorrespondentSnapshot): void {
     const { homeToken, lastSequence, plainRemainingUs } = snapshot;
-    if (homeToken !== undefined && homeToken.remainingUs > 0) {
-      const { token, nonceIndex, remainingUs } = homeToken;
-      const held: HeldToken = { token: token.slice(), nonceIndex, expiresAt: after(now, remainingUs as Duration) };
-      const ours = this.homeTest.held(now);
-      if (ours === undefined || ours.expiresAt < held.expiresAt) this.homeTest.adopt(held);
-    }
+    if (homeToken !== undefined) this.tests.adoptHomeToken(now, homeToken);
     // Until now this member had no binding at the client, so the donor's number is the one that counts.
     const counts = this.#boundUntil === undefined || sequenceIsNewer(lastSequence, this.#updates.sequence);
     if (counts) this.#updates.sequence = lastSequence;
@@ -247,19 +229,10 @@ export class ClientRegistration {
 
   /** Ends every timer: the entry is forgotten. */
   stop(): void {
-    this.homeTest.stop();
-    this.careOfTest.stop();
+    this.tests.stop();
+    this.tests.letEnd();
     this.#updates.end();
-    for (const timer of [this.#renewal, this.#expiry, this.#forgiveness, this.#tokenRenewal]) timer.cancel();
-  }
-
-  #makeTest(which: 'home' | 'care-of'): KeygenTest {
-    return new KeygenTest(this.#calls.timers, {
-      newCookie: () => this.#calls.newCookie(which),
-      sendInit: (now, cookie) => this.#calls.sendTestInit(now, this.client, which, cookie),
-      done: (now) => this.#testDone(now),
-      failed: (now) => this.#failed(now),
-    });
+    for (const timer of [this.#renewal, this.#expiry, this.#forgiveness]) timer.cancel();
   }
 
   #testDone(now: Instant): void {
@@ -271,9 +244,9 @@ export class ClientRegistration {
 
   /** With the tokens there are. */
   #terms(now: Instant): Omit<UpdateTerms, 'sequence'> | undefined {
-    const home = this.homeTest.held(now);
-    const careOf = this.careOfTest.held(now);
-    if (home === undefined || careOf === undefined) return undefined;
+    const tokens = this.tests.tokens(now);
+    if (tokens === undefined) return undefined;
+    const { home, careOf } = tokens;
     return {
       acknowledge: this.#calls.policy.acknowledge,
       lifetime: this.#calls.lifetimeUnits(now),
@@ -289,8 +262,8 @@ export class ClientRegistration {
   }
 
   #repeatTests(now: Instant, status: number): void {
-    if (status !== BINDING_STATUS.expiredCareOfNonce) this.homeTest.discardToken();
-    if (status !== BINDING_STATUS.expiredHomeNonce) this.careOfTest.discardToken();
+    const { expiredHomeNonce, expiredCareOfNonce } = BINDING_STATUS;
+    this.tests.discard({ home: status !== expiredCareOfNonce, careOf: status !== expiredHomeNonce });
     this.#updates.end();
     this.optimize(now);
   }
@@ -313,14 +286,9 @@ export class ClientRegistration {
     if (!before) this.#calls.routeChanged(now, this.client);
   }
 
-  /** While there is a binding: the tests anew, TOKEN_RESERVE before the first token of the two ends. */
+  /** While there is a binding. */
   #keepTokens(now: Instant): void {
-    const home = this.homeTest.held(now)?.expiresAt;
-    const careOf = this.careOfTest.held(now)?.expiresAt;
-    if (!this.#calls.policy.keepTokens || this.#boundUntil === undefined) return;
-    if (home === undefined || careOf === undefined) return;
-    const end = Math.min(home, careOf) as Instant;
-    this.#tokenRenewal.set(after(now, Math.max(0, elapsed(now, end) - TOKEN_RESERVE) as Duration));
+    if (this.#calls.policy.keepTokens && this.#boundUntil !== undefined) this.tests.renewInTime(now);
   }
 
   /** The binding is gone, and wanted back, unless bindings are not renewed. */
@@ -334,7 +302,7 @@ export class ClientRegistration {
     this.#boundUntil = undefined;
     this.#expiry.cancel();
     this.#renewal.cancel();
-    this.#tokenRenewal.cancel();
+    this.tests.letEnd();
     if (before !== this.direct) this.#calls.routeChanged(now, this.client);
   }
 
@@ -359,8 +327,7 @@ export class ClientRegistration {
   }
 
   #endExchange(): void {
-    this.homeTest.stop();
-    this.careOfTest.stop();
+    this.tests.stop();
     this.#updates.end();
     this.#wantsBinding = false;
   }

@@ -303,7 +303,7 @@ export class MobileNode implements MobileNodeLayer {
     if (!packet.destination.equals(this.homeAddress)) return 'pass';
     const bid = u16(message.cookie, 0);
     const { bid: ours } = this.#config;
-    if (ours === undefined || bid === ours) this.#list.find(packet.source)?.homeTest.answer(now, message);
+    if (ours === undefined || bid === ours) this.#list.find(packet.source)?.tests.home.answer(now, message);
     // What a member has relayed goes no further: no loop.
     else if (this.#isHomeAgent(packet.tunnel.source))
       this.#events.relayHomeTest?.(now, bid, packet.bytes.subarray(0, packet.end));
@@ -312,7 +312,7 @@ export class MobileNode implements MobileNodeLayer {
 
   #careOfTest(now: Instant, { packet, message }: ReceivedMobility): 'handled' | 'pass' {
     if (message.kind !== 'care-of-test' || !packet.destination.equals(this.careOf)) return 'pass';
-    this.#list.find(packet.source)?.careOfTest.answer(now, message);
+    this.#list.find(packet.source)?.tests.careOf.answer(now, message);
     return 'handled';
   }
 

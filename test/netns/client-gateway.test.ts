@@ -1,6 +1,7 @@
 // `homeport client gateway` on the router of a network, as the README sets one up: a host behind it, with a kernel as
 // it ships, is handed over twice in mid-download; what has nothing to do with Mobile IPv6 passes.
 
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { CARE_OF, ClientScene, CONTACT, grownTo, KERNEL_CLIENT, says, sha256Of } from './client-scene.ts';
 import type { Running } from './homeport.ts';
@@ -53,7 +54,7 @@ describe.skipIf(!requireOrSkip('tun', 'tshark', 'curl', 'ping'))('client gateway
   let gateway: Running;
 
   beforeAll(async () => {
-    scene = await ClientScene.up({ lab: ['--rate', 'c-a=20mbit', '--rate', 'c-b=20mbit'] });
+    scene = await ClientScene.up({ lab: ['--rate', 'c-a=20mbit', '--rate', 'c-b=20mbit'], server: ['--writable'] });
     for (const script of [NETWORK, GATEWAY]) {
       expect(await scene.inSite('c', 'sh', '-c', script).ended).toEqual({ status: 0, stdout: '', stderr: '' });
     }
@@ -84,6 +85,17 @@ describe.skipIf(!requireOrSkip('tun', 'tshark', 'curl', 'ping'))('client gateway
       .map((line) => JSON.parse(line));
     expect(ready).toEqual({ event: 'ready', role: 'client-gateway', clients: [`${HOST}/128`] });
     expect(seen).toMatchObject(HANDOFFS.map((handoff) => ({ event: 'handoff-seen', client: HOST, ...handoff })));
+  });
+
+  test('an upload on its kernel goes to a, b and a again', async () => {
+    const { path, sha256 } = await scene.toSend('to-send', SIZE);
+    const curl = run('curl', '--silent', '--show-error', '--fail', '--upload-file', path, `http://[${CONTACT}]/sent`);
+    await scene.uploaded(SIZE / 4);
+    await scene.handoff(HOST, 'b');
+    await scene.uploaded(SIZE / 2);
+    await scene.handoff(HOST, 'a');
+    expect(await curl.ended).toEqual({ status: 0, stdout: '', stderr: '' });
+    expect(sha256Of(join(scene.files, 'sent'))).toBe(sha256);
   });
 
   test('RFC 4443 3.2: what has no room for the routing header is too big, in the measure of the host', async () => {

@@ -1,6 +1,7 @@
 // `homeport client proxy`: programs of the kernel that reach the group by SOCKS5 and HTTP through our own stack, and are
 // handed over with it in mid-transfer.
 
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { CARE_OF, CLIENT, ClientScene, CONTACT, grownTo, says, sha256Of } from './client-scene.ts';
 import type { Running } from './homeport.ts';
@@ -9,13 +10,17 @@ import { requireOrSkip } from './support.ts';
 const SIZE = 8 * 1024 * 1024;
 const TIMEOUT_MS = 90_000;
 const PROXY = '[::1]:1080';
+const HANDOFFS = [
+  { from: CARE_OF.a, to: CARE_OF.b },
+  { from: CARE_OF.b, to: CARE_OF.a },
+];
 
 describe.skipIf(!requireOrSkip('tun', 'tshark', 'curl'))('client proxy', { timeout: TIMEOUT_MS }, () => {
   let scene: ClientScene;
   let proxy: Running;
 
   beforeAll(async () => {
-    scene = await ClientScene.up({ lab: ['--rate', 'c-a=20mbit', '--rate', 'c-b=20mbit'] });
+    scene = await ClientScene.up({ lab: ['--rate', 'c-a=20mbit', '--rate', 'c-b=20mbit'], server: ['--writable'] });
     proxy = scene.role('c', 'client', 'proxy', '--json');
     await says(proxy, '"event":"ready"');
   }, TIMEOUT_MS);
@@ -33,6 +38,25 @@ describe.skipIf(!requireOrSkip('tun', 'tshark', 'curl'))('client proxy', { timeo
     );
   });
 
+  const movesSeen = (): unknown[] =>
+    proxy.written.stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line))
+      .filter(({ event }) => event === 'handoff-seen');
+
+  test('curl uploads by SOCKS5 to a, b and a again', async () => {
+    const { path, sha256 } = await scene.toSend('to-send', SIZE);
+    const running = curl('--socks5-hostname', PROXY, '--upload-file', path, `http://[${CONTACT}]/sent`);
+    await scene.uploaded(SIZE / 4);
+    await scene.handoff(CLIENT, 'b');
+    await scene.uploaded(SIZE / 2);
+    await scene.handoff(CLIENT, 'a');
+    expect(await running.ended).toEqual({ status: 0, stdout: '', stderr: '' });
+    expect(sha256Of(join(scene.files, 'sent'))).toBe(sha256);
+    expect(movesSeen()).toMatchObject(HANDOFFS);
+  });
+
   test('curl downloads by SOCKS5 from a and b, by HTTP from b and a, and nothing on the wire is amiss', async () => {
     const sha256 = await scene.serve('file', SIZE);
     const url = `http://[${CONTACT}]/file`;
@@ -48,15 +72,7 @@ describe.skipIf(!requireOrSkip('tun', 'tshark', 'curl'))('client proxy', { timeo
       expect(await running.ended).toEqual({ status: 0, stdout: '', stderr: '' });
       expect(sha256Of(output)).toBe(sha256);
     }
-    const handoffs = [
-      { from: CARE_OF.a, to: CARE_OF.b },
-      { from: CARE_OF.b, to: CARE_OF.a },
-    ];
-    const seen = proxy.written.stdout
-      .trim()
-      .split('\n')
-      .map((line) => JSON.parse(line));
-    expect(seen.filter(({ event }) => event === 'handoff-seen')).toMatchObject(handoffs);
+    expect(movesSeen()).toMatchObject([...HANDOFFS, ...HANDOFFS]);
     await scene.down();
     await scene.expectCleanWire('tcp.port != 81');
   });

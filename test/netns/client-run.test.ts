@@ -50,6 +50,14 @@ describe.skipIf(!requireOrSkip('tun', 'tshark', 'curl'))('client run', { timeout
     expect(await program.ended).toEqual({ status: 5, stdout: 'ready\ncaught\n', stderr: '' });
   });
 
+  test('a Ctrl-C, which reaches all processes of the terminal, is the matter of the program alone', async () => {
+    const script = 'trap "echo caught; exit 5" INT; echo ready; while :; do sleep 0.05; done';
+    const program = scene.inSite('c', 'setsid', '-w', 'homeport', 'client', 'run', '--json', '--', 'sh', '-c', script);
+    await says(program, 'ready');
+    await scene.inSite('c', 'sh', '-c', "kill -INT -$(pgrep -f '^[^ ]*node .*client run')").ended;
+    expect(await program.ended).toEqual({ status: 5, stdout: 'ready\ncaught\n', stderr: '' });
+  });
+
   test('nothing that the program has started outlives us, even when we are killed', async () => {
     const program = run('sh', '-c', 'sleep 4321 & echo ready; sleep 4321');
     await says(program, 'ready');

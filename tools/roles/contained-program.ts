@@ -14,12 +14,14 @@ import { childOf, childrenOf } from '../self.ts';
 
 /**
  * The first process in there. It says that it is there, waits until the network is, and runs the program; when our end
- * of descriptor 3 is closed before the program has ended, it ends everything.
+ * of descriptor 3 is closed before the program has ended, it ends everything. A Ctrl-C is the program's matter: the trap,
+ * which the program does not inherit, keeps the shell from ending of it.
  */
 const INIT = `
 echo >&3 && read -r go <&3 || exit 1
 { read -r end <&3; kill -KILL -1; } >/dev/null 2>&1 &
 exec 3<&-
+trap : INT
 "$@"
 exit $?
 `;

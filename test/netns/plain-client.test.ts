@@ -1,6 +1,7 @@
 // A plain client: `curl` on the kernel's own TCP, without Mobile IPv6. Served through the home agent, and handed over twice in
 // mid-transfer by flow bindings there.
 
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { CARE_OF, ClientScene, CONTACT, grownTo, KERNEL_CLIENT, sha256Of } from './client-scene.ts';
 import { requireOrSkip } from './support.ts';
@@ -26,10 +27,22 @@ describe.skipIf(!requireOrSkip('tun', 'tshark', 'curl'))('curl of the kernel', (
   let scene: ClientScene;
 
   beforeAll(async () => {
-    scene = await ClientScene.up({ lab: ['--rate', 'home-c=20mbit'] });
+    scene = await ClientScene.up({ lab: ['--rate', 'home-c=20mbit'], server: ['--writable'] });
   }, TIMEOUT_MS);
 
   afterAll(() => scene?.close(), TIMEOUT_MS);
+
+  test('an upload goes to a, b and a again', { timeout: TIMEOUT_MS }, async () => {
+    const { path, sha256 } = await scene.toSend('to-send', SIZE);
+    const curl = scene.inSite('c', 'curl', '-sS', '--fail', '--upload-file', path, `http://[${CONTACT}]/sent`);
+    await scene.uploaded(SIZE / 4);
+    await scene.handoff(KERNEL_CLIENT, 'b');
+    expect(await clientStates(scene)).toEqual({ a: [], b: [`${KERNEL_CLIENT} plain`] });
+    await scene.uploaded(SIZE / 2);
+    await scene.handoff(KERNEL_CLIENT, 'a', '--preset', 'classic');
+    expect(await curl.ended).toMatchObject({ status: 0, stderr: '' });
+    expect(sha256Of(join(scene.files, 'sent'))).toBe(sha256);
+  });
 
   test('a download goes from a to b and back, and nothing on the wire is amiss', { timeout: TIMEOUT_MS }, async () => {
     const sha256 = await scene.serve('file', SIZE);

@@ -4,6 +4,7 @@
 import { InvalidArgumentError } from 'commander';
 import { type Duration, microseconds } from '../stack/core/time.ts';
 import { type Address, address, type Prefix, prefix } from '../stack/wire/address.ts';
+import type { Target } from './roles/client.ts';
 
 function orInvalid<T>(parse: () => T): T {
   try {
@@ -96,3 +97,18 @@ export function nameValue(text: string): string {
 export const repeated =
   <T>(parse: (text: string) => T) =>
   (text: string, before: readonly T[] = []): readonly T[] => [...before, parse(text)];
+
+/** 'http://[address]:port/path' */
+export function urlValue(text: string): Target {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url?.protocol !== 'http:')
+    throw new InvalidArgumentError("a URL such as 'http://[2001:db8:100::1]/file' is needed.");
+  const host = /^\[(.+)\]$/.exec(url.hostname)?.[1];
+  if (host === undefined) throw new InvalidArgumentError('its host has to be an IPv6 address in brackets.');
+  return {
+    host: address(host),
+    port: url.port === '' ? 80 : Number(url.port),
+    path: url.pathname + url.search,
+    url: text,
+  };
+}

@@ -1,10 +1,11 @@
 // `homeport client get URL`: downloads over our own stack, as a correspondent node. The role is roles/client.ts.
 
-import { type Command, InvalidArgumentError } from 'commander';
-import { type Address, address } from '../../stack/wire/address.ts';
+import type { Command } from 'commander';
+import type { Address } from '../../stack/wire/address.ts';
 import { UserError } from '../errors.ts';
 import { Output, type Terminal } from '../output.ts';
 import type { Target } from '../roles/client.ts';
+import { urlValue } from '../values.ts';
 import {
   addRoleOptions,
   checkDevice,
@@ -49,18 +50,4 @@ export function addClientGet(client: Command, terminal: Terminal): void {
       new Output(terminal, flags),
     );
   });
-}
-
-function urlValue(text: string): Target {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url?.protocol !== 'http:')
-    throw new InvalidArgumentError("a URL such as 'http://[2001:db8:100::1]/file' is needed.");
-  const host = /^\[(.+)\]$/.exec(url.hostname)?.[1];
-  if (host === undefined) throw new InvalidArgumentError('its host has to be an IPv6 address in brackets.');
-  return {
-    host: address(host),
-    port: url.port === '' ? 80 : Number(url.port),
-    path: url.pathname + url.search,
-    url: text,
-  };
 }

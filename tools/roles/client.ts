@@ -87,7 +87,7 @@ async function get(options: GetOptions, output: Output, runtime: NodeRuntime): P
 }
 
 /** Until both sides have closed in order, so that the capture shows the end too. */
-async function closed(host: Host): Promise<void> {
+export async function closed(host: Host): Promise<void> {
   const open = () => [...host.tcp.connections()].some(({ state }) => state !== 'TIME-WAIT' && state !== 'CLOSED');
   for (let waited = 0; open() && waited < CLOSE_MS; waited += LOOK_MS) {
     await new Promise((resolve) => setTimeout(resolve, LOOK_MS));

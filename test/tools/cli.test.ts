@@ -362,7 +362,32 @@ describe('who a server node is', () => {
     expect(identityOf({ name: 'b', security: 'none' }, group).association).toBeUndefined();
   });
 
+  test('with --bindings one it knows the contact node: itself, or another by its name', () => {
+    const b = { name: 'b', bindings: 'one' } as const;
+    expect(identityOf({ ...b, contact: true }, group).contact).toEqual(address('2001:db8:b::1'));
+    expect(identityOf({ ...b, contact: 'a' }, group)).toMatchObject({
+      bindings: 'one',
+      contact: address('2001:db8:a::1'),
+    });
+  });
+
+  test('the group file says how many bindings there are, for all who are given no option', () => {
+    const one = readGroupFile(groupFile((g) => ({ ...g, bindings: 'one' })));
+    expect(identityOf({ name: 'b', contact: 'a' }, one).bindings).toBe('one');
+    expect(identityOf({ name: 'b', bindings: 'many' }, one).bindings).toBe('many');
+    expect(identityOf({ name: 'b' }, group).bindings).toBe('many');
+    expect(() => readGroupFile(groupFile((g) => ({ ...g, bindings: 'two' })))).toThrow(
+      "'bindings': 'many' or 'one' is needed.",
+    );
+  });
+
   test.each([
+    [
+      'with one binding and no contact node',
+      { name: 'b', bindings: 'one' as const },
+      'with --bindings one each node has to know the contact node: --contact there, --contact NAME here',
+    ],
+    ['with a contact node that is a stranger', { name: 'b', contact: 'x' }, '--contact x: no such node (nodes: b, a)'],
     ['nobody', {}, '--name is missing: which member of the group is this node?'],
     ['a stranger', { name: 'x' }, "group.json: no member 'x' (members: a, b)"],
     [

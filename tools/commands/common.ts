@@ -5,6 +5,7 @@ import { access, constants } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import { fromHex } from '../../stack/core/bytes.ts';
+import type { BindingsAtHome } from '../../stack/mobility/api.ts';
 import type { HomeSecurity } from '../../stack/mobility/home-update-check.ts';
 import { type Address, Prefix, readAddress } from '../../stack/wire/address.ts';
 import { UserError } from '../errors.ts';
@@ -42,6 +43,13 @@ export const securityOption = (): Option =>
   new Option('--security <kind>', 'protection of registrations; none is UNSAFE: for home agents without RFC 4285')
     .choices(['rfc4285', 'none'] satisfies HomeSecurity[])
     .default('rfc4285');
+
+/** Of home agent, server and group, which have to agree. Without it the group file says it, or 'many'. */
+export const bindingsOption = (): Option =>
+  new Option(
+    '--bindings <how-many>',
+    'many: each node is registered; one: for home agents without RFC 5648, the contact node alone is, and the others send through it',
+  ).choices(['many', 'one'] satisfies BindingsAtHome[]);
 
 /** What every role has: its TUN device, a capture, JSON output. */
 export const addRoleOptions = (command: Command): Command =>

@@ -1,6 +1,7 @@
 // `homeport group create`: a group file with fresh keys, for home agent and members.
 
 import { type Command, InvalidArgumentError } from 'commander';
+import type { BindingsAtHome } from '../../stack/mobility/api.ts';
 import type { Address, Prefix } from '../../stack/wire/address.ts';
 import { prefix } from '../../stack/wire/address.ts';
 import { SystemRandom } from '../../tun/random.ts';
@@ -8,7 +9,7 @@ import { Output, type Terminal } from '../output.ts';
 import { createGroup, type GroupMember } from '../roles/group.ts';
 import { writeGroupFile } from '../roles/group-file.ts';
 import { addressValue, nameValue, prefixValue, repeated } from '../values.ts';
-import { addJson, type CommonFlags, checkWritable } from './common.ts';
+import { addJson, bindingsOption, type CommonFlags, checkWritable } from './common.ts';
 
 type PlannedMember = Pick<GroupMember, 'name' | 'careOf'>;
 
@@ -17,6 +18,7 @@ interface CreateFlags extends CommonFlags {
   readonly homePrefix?: Prefix;
   readonly homeAgent: Address;
   readonly member: readonly PlannedMember[];
+  readonly bindings?: BindingsAtHome;
   readonly output: string;
 }
 
@@ -30,11 +32,15 @@ export function addGroup(program: Command, terminal: Terminal): void {
     .requiredOption('--home-agent <address>', 'address of the home agent', addressValue)
     .requiredOption('--member <name=address>', 'a server node and its own address; repeatable', repeated(memberValue))
     .requiredOption('-o, --output <file>', 'the file, which must not be there yet')
+    .addOption(bindingsOption())
     .addHelpText('after', EXAMPLE);
   addJson(create).action(async (flags: CreateFlags) => {
-    const { homeAddress, homeAgent, member: members, output } = flags;
+    const { homeAddress, homeAgent, member: members, output, bindings } = flags;
     const homePrefix = flags.homePrefix ?? prefix(`${homeAddress}/64`);
-    const made = createGroup({ homeAddress, homePrefix, homeAgent, members }, new SystemRandom());
+    const made = createGroup(
+      { homeAddress, homePrefix, homeAgent, members, ...(bindings && { bindings }) },
+      new SystemRandom(),
+    );
     await checkWritable(output);
     writeGroupFile(output, made);
     const names = made.members.map(({ name }) => name);

@@ -1,6 +1,7 @@
 // `homeport home-agent`: the router of the home network. Checks the flags; the role is roles/home-agent.ts.
 
 import type { Command } from 'commander';
+import type { BindingsAtHome } from '../../stack/mobility/api.ts';
 import type { HomeSecurity } from '../../stack/mobility/home-update-check.ts';
 import type { Address, Prefix } from '../../stack/wire/address.ts';
 import { UserError } from '../errors.ts';
@@ -10,6 +11,7 @@ import { readGroupFile } from '../roles/group-file.ts';
 import { addressValue, prefixValue } from '../values.ts';
 import {
   addRoleOptions,
+  bindingsOption,
   checkDevice,
   checkRouted,
   checkWritable,
@@ -21,6 +23,7 @@ import {
 interface HomeAgentFlags extends RoleFlags {
   readonly group?: string;
   readonly security: HomeSecurity;
+  readonly bindings?: BindingsAtHome;
   readonly state?: string;
   readonly address?: Address;
   readonly homePrefix?: Prefix;
@@ -33,6 +36,7 @@ export function addHomeAgent(program: Command, terminal: Terminal): void {
     .addOption(groupOption());
   addRoleOptions(command)
     .addOption(securityOption())
+    .addOption(bindingsOption())
     .option('--state <file>', 'remember registrations in this file: they outlive the process')
     .optionsGroup('In place of what the group file says:')
     .option('--address <address>', 'address of the home agent', addressValue)
@@ -43,11 +47,17 @@ export function addHomeAgent(program: Command, terminal: Terminal): void {
       const read = readGroupFile(flags.group);
       const homeAgent = flags.address ?? read.homeAgent;
       const group = checkGroup({ ...read, homeAgent, homePrefix: flags.homePrefix ?? read.homePrefix });
+      const bindings = flags.bindings ?? group.bindings ?? 'many';
+      if (bindings === 'one' && flags.security !== 'none') {
+        throw new UserError(
+          "one binding for all: the nodes' own keys cannot protect it. Give --security none here and on the nodes",
+        );
+      }
       for (const path of [flags.pcap, flags.state]) await checkWritable(path);
       await checkDevice(flags.device);
       for (const address of [homeAgent, group.homeAddress]) checkRouted(address, flags.device);
       const { runHomeAgent } = await import('../roles/home-agent.ts');
       const { device, pcap, security, state } = flags;
-      await runHomeAgent({ device, group, pcap, security, state }, new Output(terminal, flags));
+      await runHomeAgent({ device, group, pcap, security, bindings, state }, new Output(terminal, flags));
     });
 }

@@ -1,6 +1,7 @@
 // Who a server node is: its place in the group file, each value of it replaced by the option that was given. Without a
 // group file the options alone have to tell it all.
 
+import type { BindingsAtHome } from '../../stack/mobility/api.ts';
 import type { SecurityAssociation } from '../../stack/mobility/authentication.ts';
 import type { HomeSecurity } from '../../stack/mobility/home-update-check.ts';
 import type { Address } from '../../stack/wire/address.ts';
@@ -11,8 +12,20 @@ import { readKey } from './common.ts';
 
 export type ServerIdentity = Pick<
   ServerOptions,
-  'name' | 'careOf' | 'controlPort' | 'homeAddress' | 'homeAgent' | 'bid' | 'association' | 'groupKey' | 'members'
+  | 'name'
+  | 'careOf'
+  | 'controlPort'
+  | 'homeAddress'
+  | 'homeAgent'
+  | 'bid'
+  | 'bindings'
+  | 'contact'
+  | 'association'
+  | 'groupKey'
+  | 'members'
 >;
+
+type Named = Pick<MemberAddress, 'name' | 'careOf'>;
 
 export interface IdentityFlags {
   readonly name?: string;
@@ -21,6 +34,9 @@ export interface IdentityFlags {
   readonly homeAgent?: Address;
   readonly bid?: number;
   readonly security?: HomeSecurity;
+  readonly bindings?: BindingsAtHome;
+  /** true: this node. */
+  readonly contact?: string | boolean;
   readonly spi?: number;
   readonly keyFile?: string;
   readonly groupKeyFile?: string;
@@ -36,19 +52,42 @@ export function identityOf(flags: IdentityFlags, group: Group | undefined, path 
   const own = group === undefined ? undefined : memberOf(group, name, path);
   const controlPort = flags.controlPort ?? own?.controlPort ?? DEFAULT_CONTROL_PORT;
   const others = group?.members.filter((member) => member !== own) ?? [];
+  const careOf = given(flags.careOf ?? own?.careOf, 'care-of');
+  const members = flags.member?.map((member) => ({ ...member, controlPort })) ?? others.map(addressOf);
+  const bindings = flags.bindings ?? group?.bindings ?? 'many';
   const identity: ServerIdentity = {
     name,
     controlPort,
-    careOf: given(flags.careOf ?? own?.careOf, 'care-of'),
+    careOf,
+    bindings,
+    contact: contactOf(flags.contact, bindings, [{ name, careOf }, ...members]),
     homeAddress: given(flags.homeAddress ?? group?.homeAddress, 'home-address'),
     homeAgent: given(flags.homeAgent ?? group?.homeAgent, 'home-agent'),
     bid: given(flags.bid ?? own?.bid, 'bid'),
     association: flags.security === 'none' ? undefined : associationOf(flags, own),
     groupKey: readKey('group key', flags.groupKeyFile, 'HOMEPORT_GROUP_KEY', group?.groupKey),
-    members: flags.member?.map((member) => ({ ...member, controlPort })) ?? others.map(addressOf),
+    members,
   };
   checkIdentity(identity);
   return identity;
+}
+
+/** Where the contact node is. With one binding everybody has to know it. */
+function contactOf(
+  flag: IdentityFlags['contact'],
+  bindings: BindingsAtHome,
+  nodes: readonly [Named, ...Named[]],
+): Address | undefined {
+  if (flag === true) return nodes[0].careOf;
+  if (typeof flag === 'string') {
+    const found = nodes.find(({ name }) => name === flag);
+    if (found !== undefined) return found.careOf;
+    throw new UserError(`--contact ${flag}: no such node (nodes: ${nodes.map(({ name }) => name).join(', ')})`);
+  }
+  if (bindings === 'many') return undefined;
+  throw new UserError(
+    'with --bindings one each node has to know the contact node: --contact there, --contact NAME here',
+  );
 }
 
 /** The key shared with the home agent, and its name. */

@@ -11,6 +11,7 @@ import type { MemberAddress, ServerOptions } from '../roles/server.ts';
 import { addressValue, bidValue, nameValue, portValue, repeated, spiValue } from '../values.ts';
 import {
   addRoleOptions,
+  bindingsOption,
   checkDevice,
   checkDirectory,
   checkRouted,
@@ -23,7 +24,6 @@ import { type IdentityFlags, identityOf } from './server-identity.ts';
 
 interface ServerFlags extends RoleFlags, IdentityFlags {
   readonly group?: string;
-  readonly contact?: boolean;
   readonly port: number;
   readonly serve: string;
   readonly writable?: boolean;
@@ -42,8 +42,8 @@ export function addServer(program: Command, terminal: Terminal): void {
       new Option('--name <name>', 'which member of the group this node is').argParser(nameValue).env(VARIABLE.name),
     )
     .option(
-      '--contact',
-      'this node is the contact node: new clients reach it first (without one: that of the lowest BID)',
+      '--contact [node]',
+      'the contact node, which new clients reach first: this one, or the one of that name (without one: the lowest BID)',
     )
     .option('--port <port>', 'TCP port of the HTTP server', portValue, 80)
     .addOption(
@@ -52,7 +52,7 @@ export function addServer(program: Command, terminal: Terminal): void {
         .default(DEFAULT_PRESET),
     )
     .option('--admin <socket>', "socket that 'homeport handoff' asks (default: /run/homeport/NAME.sock)");
-  addRoleOptions(command).addOption(securityOption());
+  addRoleOptions(command).addOption(securityOption()).addOption(bindingsOption());
   addIdentityOptions(command).action(async (flags: ServerFlags) => {
     const options = await serverOptions(flags);
     const { runServer } = await import('../roles/server.ts');
@@ -82,7 +82,6 @@ async function serverOptions(flags: ServerFlags): Promise<ServerOptions> {
   return {
     ...identity,
     device: flags.device,
-    contact: flags.contact === true,
     port: flags.port,
     directory: flags.serve,
     writable: flags.writable === true,

@@ -2,13 +2,14 @@
 // `homeport group create` and the lab write it.
 //
 //   { "homeAddress": "2001:db8:100::1", "homePrefix": "2001:db8:100::/64", "homeAgent": "2001:db8:1::1",
-//     "groupKey": "ffeeddcc...",
+//     "bindings": "many", "groupKey": "ffeeddcc...",
 //     "members": [{ "name": "a", "careOf": "2001:db8:a::1", "controlPort": 4433, "bid": 1, "spi": 257,
 //                   "key": "00112233..." }] }
 
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { InvalidArgumentError } from 'commander';
 import { fromHex, toHex } from '../../stack/core/bytes.ts';
+import type { BindingsAtHome } from '../../stack/mobility/api.ts';
 import { UserError } from '../errors.ts';
 import { addressValue, bidValue, nameValue, portValue, prefixValue, spiValue } from '../values.ts';
 import { checkGroup, DEFAULT_CONTROL_PORT, type Group, type GroupMember, MAX_MEMBERS } from './group.ts';
@@ -36,11 +37,12 @@ export function writeGroupFile(path: string, group: Group): void {
   writeFileSync(path, groupFileText(group), { mode: OWNER_ONLY, flag: 'wx' });
 }
 
-export function groupFileText({ homeAddress, homePrefix, homeAgent, groupKey, members }: Group): string {
+export function groupFileText({ homeAddress, homePrefix, homeAgent, bindings, groupKey, members }: Group): string {
   const json = {
     homeAddress: homeAddress.toString(),
     homePrefix: homePrefix.toString(),
     homeAgent: homeAgent.toString(),
+    ...(bindings && { bindings }),
     groupKey: toHex(groupKey),
     members: members.map((member) => ({ ...member, careOf: member.careOf.toString(), key: toHex(member.key) })),
   };
@@ -59,6 +61,7 @@ export function parseGroup(json: unknown): Group {
     homeAddress: value(fields, 'homeAddress', addressValue),
     homePrefix: value(fields, 'homePrefix', prefixValue),
     homeAgent: value(fields, 'homeAgent', addressValue),
+    ...(fields.bindings !== undefined && { bindings: value(fields, 'bindings', bindingsValue) }),
     groupKey: value(fields, 'groupKey', keyValue),
     members: members.map((member, i) => parseMember(member, `member ${i + 1}`)),
   });
@@ -87,6 +90,11 @@ function value<T>(fields: Fields, name: string, parse: (text: string) => T, of =
     if (error instanceof InvalidArgumentError) throw new UserError(`'${name}'${of}: ${error.message}`);
     throw error;
   }
+}
+
+function bindingsValue(text: string): BindingsAtHome {
+  if (text === 'many' || text === 'one') return text;
+  throw new InvalidArgumentError("'many' or 'one' is needed.");
 }
 
 /** What is wrong with a key is told without the key. */

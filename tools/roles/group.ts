@@ -3,6 +3,7 @@
 // no group may be. How it stands in a file is group-file.ts.
 
 import type { Random } from '../../stack/core/random.ts';
+import type { BindingsAtHome } from '../../stack/mobility/api.ts';
 import type { Address, Prefix } from '../../stack/wire/address.ts';
 import { UserError } from '../errors.ts';
 
@@ -24,13 +25,15 @@ export interface Group {
   readonly homeAddress: Address;
   readonly homePrefix: Prefix;
   readonly homeAgent: Address;
+  /** What the home agent keeps for the contact address. Absent: 'many'. */
+  readonly bindings?: BindingsAtHome;
   /** Shared by all members: what ISNs, SYN cookies and timestamps are made from. */
   readonly groupKey: Uint8Array;
   readonly members: readonly GroupMember[];
 }
 
 /** What is decided of a new group; the rest is drawn or counted. */
-export interface GroupPlan extends Pick<Group, 'homeAddress' | 'homePrefix' | 'homeAgent'> {
+export interface GroupPlan extends Pick<Group, 'homeAddress' | 'homePrefix' | 'homeAgent' | 'bindings'> {
   readonly members: readonly Pick<GroupMember, 'name' | 'careOf'>[];
 }
 

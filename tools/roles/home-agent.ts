@@ -2,6 +2,7 @@
 
 import type { Instant } from '../../stack/core/time.ts';
 import { Host } from '../../stack/host.ts';
+import type { BindingsAtHome } from '../../stack/mobility/api.ts';
 import type { HomeAgent } from '../../stack/mobility/home-agent.ts';
 import type { HomeSecurity } from '../../stack/mobility/home-update-check.ts';
 import type { Output } from '../output.ts';
@@ -14,6 +15,7 @@ export interface HomeAgentOptions {
   readonly group: Group;
   readonly pcap: string | undefined;
   readonly security: HomeSecurity;
+  readonly bindings: BindingsAtHome;
   /** File that registrations are remembered in; undefined: they are lost with the process. */
   readonly state: string | undefined;
 }
@@ -21,6 +23,8 @@ export interface HomeAgentOptions {
 const SECRET_LEN = 32;
 const UNSAFE =
   'UNSAFE: registrations are not protected (--security none); whoever can send to this address can divert the contact address';
+const ONE_BINDING =
+  'one binding (--bindings one): the contact node alone is registered; clients without Mobile IPv6 cannot be handed off';
 
 export async function runHomeAgent(options: HomeAgentOptions, output: Output): Promise<void> {
   const { device, pcap, group, security, state: path } = options;
@@ -32,6 +36,7 @@ export async function runHomeAgent(options: HomeAgentOptions, output: Output): P
     const file = path === undefined ? undefined : new StateFile(path, take, (text) => output.warn(text));
     if (path !== undefined) restore(agent, clock.now(), path, output);
     if (security === 'none') output.warn(UNSAFE);
+    if (options.bindings === 'one') output.warn(ONE_BINDING);
     const { homeAgent: address, homeAddress, members } = group;
     const names = members.map(({ name }) => name).join(', ');
     const text = `Home agent ${address} for ${homeAddress}; may register: ${names}. Ctrl-C ends it.`;
@@ -48,7 +53,7 @@ export async function runHomeAgent(options: HomeAgentOptions, output: Output): P
 
 function homeAgentOn(
   runtime: NodeRuntime,
-  { group, security }: HomeAgentOptions,
+  { group, security, bindings }: HomeAgentOptions,
   output: Output,
   stateChanged: () => void,
 ): HomeAgent {
@@ -58,14 +63,15 @@ function homeAgentOn(
   const host = new Host({ timers, random, secret, trace, forwarding: true, ntpTime: runtime.wall.ntpTime });
   host.attach(runtime.device, { addresses: [address] });
   const nameOf = new Map(members.map((member) => [member.bid, member.name]));
+  const associations = members.map(({ bid, spi, key }) => ({ home: homeAddress, bid, spi, key }));
   return host.beHomeAgent({
     address,
     homePrefixes: [homePrefix],
     security,
-    associations: members.map(({ bid, spi, key }) => ({ home: homeAddress, bid, spi, key })),
+    associations: bindings === 'one' ? associations.slice(0, 1).map(({ bid: _, ...shared }) => shared) : associations,
     stateChanged,
     bindingChanged: (_now, home, bid, careOf) => {
-      const member = nameOf.get(bid ?? 0) ?? String(bid);
+      const member = bid === undefined ? 'the contact node' : (nameOf.get(bid) ?? String(bid));
       const text = careOf === undefined ? `${member} is no longer registered` : `${member} is registered at ${careOf}`;
       output.event('registration', { member, home: home.toString(), careOf: careOf?.toString() ?? null }, text);
     },

@@ -5,7 +5,7 @@ import type { Server as AdminServer } from 'node:net';
 import { after, elapsed, type Instant, milliseconds, seconds, toMilliseconds } from '../../stack/core/time.ts';
 import { isPresetName, PRESETS, type PresetName } from '../../stack/handoff/strategy.ts';
 import { Host } from '../../stack/host.ts';
-import type { MobileNodeEvents } from '../../stack/mobility/api.ts';
+import type { BindingsAtHome, MobileNodeEvents } from '../../stack/mobility/api.ts';
 import type { SecurityAssociation } from '../../stack/mobility/authentication.ts';
 import { CONTACT_PRIORITY, MEMBER_PRIORITY } from '../../stack/mobility/mobile-node.ts';
 import type { HandoffReport } from '../../stack/server/departures.ts';
@@ -28,6 +28,8 @@ export interface MemberAddress {
 
 const UNPROTECTED =
   'UNSAFE: the registration with the home agent is not protected (--security none); it believes anybody who can send to it';
+const ONE_BINDING =
+  'one binding (--bindings one): through the home agent, traffic of all nodes goes by the contact node; clients without Mobile IPv6 stay where they are';
 
 export interface ServerOptions {
   readonly device: string;
@@ -40,7 +42,9 @@ export interface ServerOptions {
   readonly association: SecurityAssociation | undefined;
   readonly groupKey: Uint8Array;
   readonly members: readonly MemberAddress[];
-  readonly contact: boolean;
+  readonly bindings: BindingsAtHome;
+  /** Care-of address of the contact node. Undefined: that of the lowest BID. */
+  readonly contact: Address | undefined;
   readonly port: number;
   readonly directory: string;
   /** Files are taken too. */
@@ -53,11 +57,14 @@ export interface ServerOptions {
 
 /** How often a node looks whether another has come or gone. */
 const LOOK_AGAIN = milliseconds(50);
+/** A home agent's duplicate address detection takes about a second (RFC 6275 10.3.1). */
+const WORTH_A_WORD = milliseconds(500);
 /** A home agent that has not answered the registration by then is worth a word. */
 const HOME_AGENT_PATIENCE = seconds(3);
 
 export async function runServer(options: ServerOptions, output: Output): Promise<void> {
   if (options.association === undefined) output.warn(UNPROTECTED);
+  if (options.bindings === 'one') output.warn(ONE_BINDING);
   const files = await FileServer.open({ directory: options.directory, writable: options.writable });
   await files.warm();
   const runtime = new NodeRuntime({ device: options.device, pcap: options.pcap, name: options.name });
@@ -82,6 +89,7 @@ class ServerNode {
   /** What was last said of each: 'connected', 'absent', or why it is not understood. */
   readonly #members = new Map<string, string>();
   #registered = false;
+  #isReady = false;
 
   constructor(options: ServerOptions, output: Output, runtime: NodeRuntime, files: FileServer) {
     this.#options = options;
@@ -109,6 +117,12 @@ class ServerNode {
       look.set(after(at, LOOK_AGAIN));
     });
     look.set(now);
+    const { bindings, contact, careOf } = this.#options;
+    if (bindings === 'one' && contact?.equals(careOf) !== true) {
+      this.#ready(); // who registers is the contact node
+      return;
+    }
+    timers.timer(() => this.#sayThatItWaits()).set(after(now, WORTH_A_WORD));
     timers.timer(() => this.#lookForHomeAgent()).set(after(now, HOME_AGENT_PATIENCE));
   }
 
@@ -128,10 +142,10 @@ class ServerNode {
   }
 
   #mobileNode(host: Host, events: MobileNodeEvents) {
-    const { homeAddress, careOf, homeAgent, bid, association, contact, members } = this.#options;
-    const priority = contact ? CONTACT_PRIORITY : MEMBER_PRIORITY;
+    const { homeAddress, careOf, homeAgent, bid, association, bindings, contact, members } = this.#options;
+    const priority = contact?.equals(careOf) === true ? CONTACT_PRIORITY : MEMBER_PRIORITY;
     const own = { homeAddress, careOf, homeAgent, bid, priority, ...(association && { association }) };
-    const config = { ...own, updates: { keepTokens: true } };
+    const config = { ...own, bindings, ...(contact && { contact }), updates: { keepTokens: true } };
     const mobile = host.beMobileNode(config, {
       ...events,
       homeRegistered: (now, status) => {
@@ -150,12 +164,25 @@ class ServerNode {
   #homeRegistered(status: number): void {
     if (status >= 128) {
       this.#output.warn(`the home agent refuses the registration: status ${status} (${statusName(status)})`);
-    } else if (!this.#registered) {
+    } else {
       this.#registered = true;
-      const { name, careOf, homeAddress, port } = this.#options;
-      const text = `Server node ${name} (${careOf}) serves http://[${homeAddress}]:${port}/. Ctrl-C ends it.`;
-      this.#output.event('ready', { role: 'server', name, careOf: careOf.toString() }, text);
+      this.#ready();
     }
+  }
+
+  #ready(): void {
+    if (this.#isReady) return;
+    this.#isReady = true;
+    const { name, careOf, homeAddress, port } = this.#options;
+    const text = `Server node ${name} (${careOf}) serves http://[${homeAddress}]:${port}/. Ctrl-C ends it.`;
+    this.#output.event('ready', { role: 'server', name, careOf: careOf.toString() }, text);
+  }
+
+  #sayThatItWaits(): void {
+    if (this.#registered) return;
+    const { homeAgent } = this.#options;
+    const text = `Registering with the home agent ${homeAgent}, which may take a second to look for others with the address.`;
+    this.#output.event('registering', { homeAgent: homeAgent.toString() }, text);
   }
 
   #lookForHomeAgent(): void {

@@ -170,8 +170,9 @@ export class FileSession {
     if (!(begun instanceof Upload)) return this.#refuse(begun.status, begun.reason, request);
     uploads.open += 1;
     this.#upload = begun;
-    // RFC 9110 10.1.1: unless the body is there already.
-    if (request.fields.has('expect') && this.#input.length === 0 && begun.length > 0) this.#socket.write(CONTINUE);
+    // RFC 9110 10.1.1: not where the body is there already, and never to HTTP/1.0.
+    const waits = request.fields.has('expect') && request.minorVersion === 1;
+    if (waits && this.#input.length === 0 && begun.length > 0) this.#socket.write(CONTINUE);
   }
 
   /** Takes what there is of the body. false: more has to come first. */

@@ -78,6 +78,9 @@ export class Upload {
       const handle = await open(root, constants.O_RDONLY);
       return new Upload(root, handle, state);
     }
+    // The name comes from another node, and is to be that of a file in this directory.
+    const problem = await problemWith(root, state.path);
+    if (problem !== undefined) return `'${state.path}' cannot be stored here: ${problem.reason}`;
     const handle = await open(join(root, name), REOPEN_FLAGS).catch(() => undefined);
     if (handle === undefined) return `no upload '${name}' here: members that take uploads need one directory`;
     const { size } = await handle.stat();

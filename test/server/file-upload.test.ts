@@ -76,6 +76,18 @@ describe('RFC 9110 9.3.4: PUT', () => {
     expect((await readFile(join(root, 'shared/f'))).equals(BIG)).toBe(true);
   });
 
+  test('RFC 9110 10.1.1: a client of HTTP/1.0 that expects 100 Continue gets none', async () => {
+    const { dial } = await world();
+    const client = dial();
+    const text = heard(client);
+    client.write(put('/f', 3, 'Expect: 100-continue\r\n').replace('HTTP/1.1', 'HTTP/1.0'));
+    await vi.waitUntil(async () => (await names()).some((name) => name.startsWith(UPLOAD_PREFIX)));
+    await settle(20);
+    client.write('one');
+    await said(text, '\r\n\r\n');
+    expect(statuses(text())).toEqual([201]);
+  });
+
   test.each([
     ['a name outside', put('/../f', 1), 403],
     ['a name of an upload', put(`/${UPLOAD_PREFIX}0`, 1), 403],
@@ -234,6 +246,17 @@ describe('in the middle of an upload', () => {
     const reader = await world('shared', false);
     expect(await reader.server.restore(NOW, w.there, w.state)).toBe('files are not stored here: --writable is missing');
   });
+
+  test.each(['../f', '..', '.', 'sub/../../f', 'sub', `${UPLOAD_PREFIX}0`, 'out/f'])(
+    'a member does not go on with an upload to %s, whoever says so',
+    async (path) => {
+      await symlink(root, join(root, 'shared/out'));
+      const w = await midway(HEAD + 1_000_000);
+      const { app } = w.state as { app: { upload: object } };
+      const forged = { ...(w.state as object), app: { ...app, upload: { ...app.upload, path } } };
+      expect(await w.acceptor.server.restore(NOW, w.there, forged)).toContain(`'${path}' cannot be stored here: `);
+    },
+  );
 
   test('octets that are no state of an upload are refused', () => {
     const whole = { id: 'a'.repeat(24), path: 'f', length: 9, offset: 3, stored: null, keepAlive: true };

@@ -19,4 +19,9 @@ export function fuzz(data: Uint8Array): void {
   // What follows is another request: it decides nothing (request smuggling).
   const alone = parseRequestHead(bytes.slice(0, result.end));
   law(alone.kind === 'request' && alone.end === result.end, 'octets behind the head decide what it says');
+  // However the octets are cut on their way, nothing is decided before the head is whole.
+  for (let cut = result.end - 1; cut > 0; cut >>= 1) {
+    const kind = parseRequestHead(bytes.subarray(0, cut)).kind;
+    law(kind === 'incomplete', () => `${cut} of ${result.end} octets are ${kind}`);
+  }
 }

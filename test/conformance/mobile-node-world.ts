@@ -6,6 +6,7 @@ import { SeededRandom } from '../../stack/core/random.ts';
 import { after, type Duration, EPOCH, type Instant, milliseconds, seconds } from '../../stack/core/time.ts';
 import { TimerQueue } from '../../stack/core/timer-queue.ts';
 import { Host } from '../../stack/host.ts';
+import type { HomeSecurity } from '../../stack/mobility/home-update-check.ts';
 import type { MobileNode, MobileNodeConfig } from '../../stack/mobility/mobile-node.ts';
 import type { Address } from '../../stack/wire/address.ts';
 import type { MobilityMessage } from '../../stack/wire/mobility.ts';
@@ -56,12 +57,13 @@ export class MobileNodeWorld {
   readonly node: MobileNode;
   now: Instant = EPOCH;
 
-  constructor(config: Partial<MobileNodeConfig> = {}) {
+  constructor(config: Partial<MobileNodeConfig> = {}, security: HomeSecurity = 'rfc4285') {
     const random = new SeededRandom(11);
     const { timers } = this;
     this.host = new Host({ timers, random, secret: random.bytes(32), ntpTime: (now) => ntp(now) });
     this.host.attach(this.device, { addresses: [CARE_OF] });
-    const own = { homeAddress: HOME, careOf: CARE_OF, homeAgent: HOME_AGENT, association: { spi: SPI, key: KEY } };
+    const association = security === 'none' ? {} : { association: { spi: SPI, key: KEY } };
+    const own = { homeAddress: HOME, careOf: CARE_OF, homeAgent: HOME_AGENT, ...association };
     const usual = {
       identifier: NAI,
       routeOptimization: 'automatic',

@@ -93,13 +93,15 @@ export class World {
   readonly timers = new TimerQueue();
   readonly random: SeededRandom;
   readonly internet: Internet;
-  readonly a: MemberNode;
-  readonly b: MemberNode;
+  a: MemberNode;
+  b: MemberNode;
   readonly c: ClientNode;
   readonly home: Node;
   /** What happened, for tests that look behind the scenes. */
   readonly traced: { readonly at: Instant; readonly node: string; readonly event: TraceEvent }[] = [];
   now: Instant = EPOCH;
+  /** Of the members. */
+  readonly #devices = new Map<string, Device>();
   readonly #bindings: BindingsAtHome;
   readonly #contact: Address;
 
@@ -125,12 +127,21 @@ export class World {
 
   /** Opens the control channels, registers the members at home; returns when the group is ready. */
   start(apps: (node: MemberNode) => ReadonlyMap<number, HandoffApp>): void {
-    for (const node of [this.a, this.b]) {
-      for (const [port, app] of apps(node)) node.member.serve(port, app, { delayedAck: 0 as Duration });
-      node.member.start(this.now);
-      node.member.mobile.registerHome(this.now);
-    }
+    for (const node of [this.a, this.b]) this.#start(node, apps(node));
     this.runFor(seconds(5));
+  }
+
+  /** The process of the contact node is killed, and started again without its memory. */
+  restartContact(apps: ReadonlyMap<number, HandoffApp>): void {
+    this.#devices.get('a')?.close();
+    this.a = this.#member('a', 1, true, 'b', 2);
+    this.#start(this.a, apps);
+  }
+
+  #start(node: MemberNode, apps: ReadonlyMap<number, HandoffApp>): void {
+    for (const [port, app] of apps) node.member.serve(port, app, { delayedAck: 0 as Duration });
+    node.member.start(this.now);
+    node.member.mobile.registerHome(this.now);
   }
 
   /** A further client; its name is a hexadecimal number. Its links are perfect until they are configured. */
@@ -243,7 +254,9 @@ export class World {
   #member(name: string, bid: number, contact: boolean, peer: string, peerBid: number): MemberNode {
     const careOf = careOfAddress(name);
     const host = this.#host(name);
-    host.attach(this.internet.attach(name, [prefix(`${careOf}/64`)]), { addresses: [careOf] });
+    const device = this.internet.attach(name, [prefix(`${careOf}/64`)]);
+    this.#devices.set(name, device);
+    host.attach(device, { addresses: [careOf] });
     const peerCareOf = careOfAddress(peer);
     const nodes: MobileNode[] = [];
     const member = new Member({

@@ -57,6 +57,8 @@ export class FileSession {
   #upload: Upload | undefined;
   #finished = false;
   #running = false;
+  /** Something has come while the loop was running. */
+  #again = false;
   /** The state has been given away: nothing goes on here unless the connection stays. */
   #saved = false;
   /** What is being done to the upload. */
@@ -106,9 +108,10 @@ export class FileSession {
     this.#go();
   }
 
-  /** Has the loop run, unless it is running. */
+  /** Has the loop run; one that is running, and may be about to end, runs once more. */
   #go(): void {
-    if (!this.#running) void this.#run();
+    if (this.#running) this.#again = true;
+    else void this.#run();
   }
 
   /** Answers for as long as there is a whole request. Between finding none and the end of the loop nothing waits. */
@@ -139,6 +142,9 @@ export class FileSession {
     } finally {
       this.#running = false;
     }
+    if (!this.#again || this.#socket.destroyed) return;
+    this.#again = false;
+    this.#go();
   }
 
   /** Answers the request that takes the first `end` octets of the input. */
@@ -210,6 +216,7 @@ export class FileSession {
 
   /** The rest of the body is not read: the connection ends with the answer. */
   #abandon({ status, reason }: NotWritable): void {
+    this.#tell({ method: 'PUT', target: `/${this.#upload?.path ?? ''}` }, status);
     this.#closeUpload(true);
     this.#socket.write(plainResponse(status, reason, false, new Date()));
     this.#finish();
@@ -338,6 +345,9 @@ function refusalOf(
   length: number | undefined,
 ): NotWritable | undefined {
   if (path === undefined) return { status: 403, reason: 'not the name of a file' };
+  // RFC 9112 6.3: what is there has to be a number.
+  const isTold = fields.has('content-length') && !fields.has('transfer-encoding');
+  if (length === undefined && isTold) return { status: 400, reason: 'Content-Length is not a number' };
   if (length === undefined) return { status: 411, reason: 'a file is stored with its Content-Length only' };
   // RFC 9110 14.5.
   if (fields.has('content-range')) return { status: 400, reason: 'a part of a file cannot be stored' };

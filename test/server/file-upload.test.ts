@@ -96,6 +96,7 @@ describe('RFC 9110 9.3.4: PUT', () => {
     ['a link out of the directory', put('/out/f', 1), 403],
     ['no length', 'PUT /f HTTP/1.1\r\nHost: a\r\n\r\n', 411],
     ['chunks', 'PUT /f HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n', 411],
+    ['a length that is none', 'PUT /f HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n', 400],
     ['a part of a file', put('/f', 1, 'Content-Range: bytes 0-0/2\r\n'), 400],
     ['another expectation', put('/f', 1, 'Expect: much\r\n'), 417],
   ])('%s is refused, and nothing is left', async (_what, request, status) => {

@@ -2,6 +2,7 @@
 // that are this program's own children.
 
 import { readFileSync } from 'node:fs';
+import { constants } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -43,6 +44,19 @@ export function startTime(pid: number): number | undefined {
     return undefined;
   }
 }
+
+/** To a process of ours, which may just have ended: then it needs no signal. */
+export function signalProcess(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
+  }
+}
+
+/** As a shell gives it: of a process that a signal has ended, 128 and the signal's number. */
+export const exitStatusOf = (code: number | null, signal: NodeJS.Signals | null): number =>
+  code ?? 128 + (signal === null ? 0 : constants.signals[signal]);
 
 /** Resolves with the first of these signals; the process is not ended by them from now on. */
 export function stopSignal(): Promise<NodeJS.Signals> {

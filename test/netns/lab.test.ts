@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readPcapng } from '../../stack/wire/pcapng.ts';
-import { startTime } from '../../tools/self.ts';
+import { homeportScript, startTime } from '../../tools/self.ts';
 import { Homeport } from './homeport.ts';
 import { eventually, requireOrSkip } from './support.ts';
 
@@ -72,6 +72,23 @@ describe.skipIf(!requireOrSkip('tun', 'ping'))('the lab', () => {
     expect(status).toBe(3);
     expect(stdout).toContain(process.cwd());
     expect(stdout).toContain('2001:db8:b::fe/128');
+  });
+
+  test('a Ctrl-C is the matter of the command: it may take its time, and its exit status is still told', async () => {
+    const script = 'trap "sleep 0.2; echo caught; exit 5" INT; echo ready; while :; do sleep 0.05; done';
+    const args = ['lab', 'exec', 'b', '--', 'sh', '-c', script];
+    const { child, written, ended } = command.startProgram('setsid', process.execPath, homeportScript(), ...args);
+    await eventually('the command runs', () => written.stdout === 'ready\n');
+    if (child.pid !== undefined) process.kill(-child.pid, 'SIGINT'); // all processes of a terminal get it
+    expect(await ended).toEqual({ status: 5, stdout: 'ready\ncaught\n', stderr: '' });
+  });
+
+  test('a command that a signal ends gives 128 and the number of the signal, also when it came to `lab exec`', async () => {
+    expect(await inSite('b', 'sh', '-c', 'kill -9 $$')).toMatchObject({ status: 137 });
+    const { child, written, ended } = command.start('lab', 'exec', 'b', '--', 'sh', '-c', 'echo ready; exec sleep 60');
+    await eventually('the command runs', () => written.stdout === 'ready\n');
+    child.kill('SIGTERM');
+    expect(await ended).toMatchObject({ status: 143 });
   });
 
   test('a role in a site finds its device, one outside the lab does not', async () => {

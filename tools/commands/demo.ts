@@ -14,7 +14,7 @@ import { checkNamespaces, unshareArguments } from '../lab/namespaces.ts';
 import { addLabOptions, flagsOfTopology, type LabFlags, topologyFromFlags } from '../lab/options.ts';
 import type { Topology } from '../lab/topology.ts';
 import { Output, type Terminal } from '../output.ts';
-import { childOf, homeportCommand, stopSignal } from '../self.ts';
+import { childOf, homeportCommand, signalProcess, stopSignal } from '../self.ts';
 import { sizeValue } from '../values.ts';
 import { addJson, type CommonFlags, checkFile, checkTun, makeDirectory } from './common.ts';
 
@@ -85,7 +85,7 @@ async function outside(topology: Topology, flags: DemoFlags): Promise<void> {
   });
   void stopSignal().then(() => {
     const target = child.pid === undefined ? undefined : childOf(child.pid);
-    if (target !== undefined) process.kill(target, 'SIGTERM');
+    if (target !== undefined) signalProcess(target, 'SIGTERM');
   });
   const status = await ended;
   if (status !== 0) throw new Exit(status);

@@ -5,7 +5,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { openSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { Exit, UserError } from '../errors.ts';
-import { childOf, homeportCommand, startTime, stopSignal } from '../self.ts';
+import { childOf, exitStatusOf, homeportCommand, signalProcess, startTime, stopSignal } from '../self.ts';
 import { labEnvironment, siteEnvironment, VARIABLE } from './furnish.ts';
 import { checkNamespaces, unshareArguments } from './namespaces.ts';
 import { flagsOfTopology } from './options.ts';
@@ -81,12 +81,7 @@ async function endLab(state: LabState): Promise<void> {
 }
 
 function signal(state: LabState, name: NodeJS.Signals): void {
-  if (startTime(state.pid) !== state.startTime) return;
-  try {
-    process.kill(state.pid, name);
-  } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
-  }
+  if (startTime(state.pid) === state.startTime) signalProcess(state.pid, name);
 }
 
 async function gone(state: LabState): Promise<boolean> {
@@ -105,44 +100,33 @@ export async function labExec(topology: Topology, siteName: string, command: rea
   const [program = '', ...args] = [...entered, 'ip', 'netns', 'exec', site.name, ...wanted];
   const child = spawn(program, args, { stdio: 'inherit', env: siteEnvironment(site) });
   // Ctrl-C reaches the command from the terminal; what reaches only this process is passed on to it.
-  process.on('SIGINT', () => {});
+  for (const name of ['SIGINT', 'SIGQUIT'] as const) process.on(name, () => {});
   for (const name of ['SIGTERM', 'SIGHUP'] as const) process.on(name, () => passOn(child, entered.length > 0, name));
   return exitStatus(child);
 }
 
-/** nsenter(1) into the lab's namespaces; the shell goes back to the directory, which entering a mount namespace leaves. */
+/**
+ * nsenter(1) into the lab's namespaces. Its shell stays outside the PID namespace and only what it starts is inside, so
+ * that it lives as long as the command: the trap, which a command does not inherit, keeps it from ending of a Ctrl-C
+ * that the command catches. It goes back to the directory, which entering a mount namespace leaves.
+ */
 function enterArguments(pid: number): string[] {
   const user = process.getuid?.() === 0 ? [] : ['--user', '--preserve-credentials'];
-  const script = 'cd "$1" && shift && exec "$@"';
-  return [
-    'nsenter',
-    '--target',
-    String(pid),
-    ...user,
-    '--net',
-    '--mount',
-    '--pid',
-    '--',
-    'sh',
-    '-c',
-    script,
-    'sh',
-    process.cwd(),
-  ];
+  const namespaces = ['--target', String(pid), ...user, '--net', '--mount', '--pid'];
+  const script = 'cd "$1" && shift && trap : INT QUIT && "$@"; exit $?';
+  return ['nsenter', ...namespaces, '--no-fork', '--', 'sh', '-c', script, 'sh', process.cwd()];
 }
 
-/** nsenter does not pass signals on to the process that it has forked into the PID namespace. */
-function passOn(child: ChildProcess, forked: boolean, name: NodeJS.Signals): void {
-  const target = child.pid !== undefined && forked ? childOf(child.pid) : child.pid;
-  if (target !== undefined) process.kill(target, name);
+/** The shell of enterArguments does not pass signals on to its child. */
+function passOn(child: ChildProcess, shell: boolean, name: NodeJS.Signals): void {
+  const target = child.pid !== undefined && shell ? childOf(child.pid) : child.pid;
+  if (target !== undefined) signalProcess(target, name);
 }
-
-const SIGNAL_STATUS = 128;
 
 function exitStatus(child: ChildProcess): Promise<number> {
   return new Promise((resolve, reject) => {
     child.once('error', (error) => reject(new UserError(`cannot start ${child.spawnfile}: ${error.message}`)));
-    child.once('exit', (code, name) => resolve(code ?? (name === null ? 1 : SIGNAL_STATUS + 15)));
+    child.once('exit', (code, name) => resolve(exitStatusOf(code, name)));
   });
 }
 

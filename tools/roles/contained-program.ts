@@ -5,12 +5,11 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
-import { constants } from 'node:os';
 import type { Duplex } from 'node:stream';
 import { isatty } from 'node:tty';
 import { UserError } from '../errors.ts';
 import { unshareArguments } from '../lab/namespaces.ts';
-import { childOf, childrenOf } from '../self.ts';
+import { childOf, childrenOf, exitStatusOf, signalProcess } from '../self.ts';
 
 /**
  * The first process in there. It says that it is there, waits until the network is, and runs the program; when our end
@@ -53,7 +52,7 @@ export class ContainedProgram {
   static async start(command: readonly string[]): Promise<ContainedProgram> {
     const args = [...unshareArguments(), 'sh', '-c', INIT, 'homeport', ...command];
     const unshare = spawn('unshare', args, { stdio: ['inherit', 'inherit', 'inherit', 'pipe'] });
-    const ended = once(unshare, 'exit').then(([status, signal]) => statusOf(status, signal));
+    const ended = once(unshare, 'exit').then(([code, signal]) => exitStatusOf(code, signal));
     ended.catch(() => {}); // whoever waits in run() is told
     const control = unshare.stdio[3] as Duplex;
     control.on('error', () => {}); // it is closed when the program has ended
@@ -80,7 +79,7 @@ export class ContainedProgram {
 
   /** Ends it, if it still runs, and lets go of the namespace. */
   end(): void {
-    if (this.#unshare.exitCode === null && this.#unshare.signalCode === null) process.kill(this.#init, 'SIGKILL');
+    if (this.#unshare.exitCode === null && this.#unshare.signalCode === null) signalProcess(this.#init, 'SIGKILL');
     this.#control.destroy();
     closeSync(this.#descriptor);
   }
@@ -88,11 +87,6 @@ export class ContainedProgram {
   /** The program is the child of the first process that came last. */
   #signal(signal: NodeJS.Signals): void {
     const program = childrenOf(this.#init).at(-1);
-    if (program !== undefined) process.kill(program, signal);
+    if (program !== undefined) signalProcess(program, signal);
   }
-}
-
-function statusOf(status: unknown, signal: unknown): number {
-  if (typeof status === 'number') return status;
-  return 128 + (constants.signals[signal as NodeJS.Signals] ?? 0);
 }

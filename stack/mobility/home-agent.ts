@@ -21,7 +21,7 @@ import { type BindingTerms, HomeAddressBindings, type HomeMember, type MemberAss
 import { homeStateOf, takeUp } from './home-memory.ts';
 import { emitHomeState, parseHomeState } from './home-state.ts';
 import { checkHomeUpdate, type HomeSecurity, homeUpdateInHand } from './home-update-check.ts';
-import type { MobilityDispatch, ReceivedMobility } from './mobility-dispatch.ts';
+import type { MobilityDispatch, ReceivedMobility, TunnelAddresses } from './mobility-dispatch.ts';
 import { findOption } from './mobility-options.ts';
 
 /** RFC 6275 10.3.1 leaves the longest lifetime to the home agent. */
@@ -66,7 +66,10 @@ export class HomeAgent {
     for (const association of config.associations) this.addMember(association);
     // Ahead of a correspondent on the same host, which would answer a home registration with status 131.
     dispatch.onMessage('binding-update', (now, received) => this.#bindingUpdate(now, received), 'first');
-    dispatch.onTunnel({ accepts: (outer, inner) => this.#acceptsTunnel(outer, inner) });
+    dispatch.onTunnel({
+      accepts: (outer, inner) => this.#acceptsTunnel(outer, inner),
+      refused: (now, outer, inner) => this.#refusedTunnel(now, outer, inner),
+    });
     dispatch.onHomeAddressOption((_now, careOf, home) => this.#homes.get(home.key)?.isCareOfAddress(careOf) ?? false);
     environment.ipv6.addHooks({
       output: { detour: (source, destination, protocol) => this.#detour(source, destination, protocol) },
@@ -281,8 +284,19 @@ export class HomeAgent {
   }
 
   /** RFC 6275 10.4.5: from a registered care-of address, and only with that home address inside. */
-  #acceptsTunnel(outer: { readonly source: Address; readonly destination: Address }, inner: Ipv6Header): boolean {
+  #acceptsTunnel(outer: TunnelAddresses, inner: Ipv6Header): boolean {
     if (!outer.destination.equals(this.address)) return false;
     return this.#homes.get(inner.source.key)?.isCareOfAddress(outer.source) ?? false;
+  }
+
+  /**
+   * A member may go on using a registration that was lost when this process ended, and would not know before it renews.
+   * RFC 6275 has a Binding Error for the Home Address option alone (9.3.3); where a member of this home address is missing,
+   * one is sent for a tunnel too, to whom may be that member.
+   */
+  #refusedTunnel(now: Instant, outer: TunnelAddresses, inner: Ipv6Header): void {
+    const bindings = this.#homes.get(inner.source.key);
+    if (!outer.destination.equals(this.address) || bindings === undefined || bindings.isComplete) return;
+    this.#dispatch.unknownBinding(now, this.address, outer.source, inner.source);
   }
 }

@@ -74,6 +74,11 @@ export class HomeAddressBindings {
     return this.#bound.size > 0;
   }
 
+  /** Are all bound that may be? */
+  get isComplete(): boolean {
+    return this.#bound.size === this.size;
+  }
+
   /** The member with this Binding Identifier; undefined as one: the node whose own the home address is. */
   memberOf(bid: number | undefined): HomeMember | undefined {
     return this.#memberOfBid.get(bid ?? NO_BID);

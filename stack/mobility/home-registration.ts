@@ -110,6 +110,14 @@ export class HomeRegistration {
     this.#begin(now);
   }
 
+  /**
+   * RFC 6275 11.3.6: the home agent has no binding of ours. It is asked for anew; an update that is under way asks already.
+   * Until the answer nothing else changes, for anybody can forge the error.
+   */
+  bindingError(now: Instant): void {
+    if (this.#wanted && this.#outstanding === undefined) this.#begin(now);
+  }
+
   /** Leaves: lifetime 0 (RFC 6275 11.5.5), sent again like any update. */
   deregister(now: Instant): void {
     this.#wanted = false;

@@ -337,7 +337,7 @@ export class MobileNode implements MobileNodeLayer {
     if (message.status === BINDING_ERROR.unrecognizedType) {
       this.#list.find(packet.source)?.unable(now);
     } else if (message.status === BINDING_ERROR.unknownBinding && message.home.equals(this.homeAddress)) {
-      if (this.#isHomeAgent(packet.source)) this.home.register(now);
+      if (this.#isHomeAgent(packet.source)) this.home.bindingError(now);
       else this.#list.find(packet.source)?.bindingError(now);
     }
     return 'handled';

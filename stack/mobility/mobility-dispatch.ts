@@ -43,6 +43,8 @@ export interface TunnelEnd {
   accepts(outer: TunnelAddresses, inner: Ipv6Header): boolean;
   /** Asked for what is accepted. true: it has gone on (lent: copied); else the host takes it as if it had just come. */
   passOn?(now: Instant, inner: Ipv6Header, packet: Uint8Array): boolean;
+  /** Told of what no role accepts. */
+  refused?(now: Instant, outer: TunnelAddresses, inner: Ipv6Header): void;
 }
 
 /** Tells whether a role holds, for our address `local`, a binding of `home` to `careOf`. */
@@ -141,8 +143,13 @@ export class MobilityDispatch {
     if (protocol === PROTOCOL.mobility || protocol === PROTOCOL.esp || protocol === PROTOCOL.ah) return 'accept';
     if (this.#judges.some((judge) => judge(now, careOf, home, destination))) return 'accept';
     this.#drop('home-address-without-binding');
-    this.#bindingError(now, destination, careOf, BINDING_ERROR.unknownBinding, home);
+    this.unknownBinding(now, destination, careOf, home);
     return 'drop';
+  }
+
+  /** To whoever sends as if we had a binding of `home`: Binding Error 1, rate limited. */
+  unknownBinding(now: Instant, source: Address, destination: Address, home: Address): void {
+    this.#bindingError(now, source, destination, BINDING_ERROR.unknownBinding, home);
   }
 
   /** RFC 6275 9.3.3: between the addresses that were on the wire; what came by tunnel is answered through it. */
@@ -158,7 +165,10 @@ export class MobilityDispatch {
     if (inner === undefined) return this.#drop('tunnel-malformed');
     const outer = { source: packet.wireSource, destination: packet.wireDestination };
     const exit = this.#tunnelEnds.find((end) => end.accepts(outer, inner.header));
-    if (exit === undefined) return this.#drop('tunnel-refused');
+    if (exit === undefined) {
+      for (const end of this.#tunnelEnds) end.refused?.(now, outer, inner.header);
+      return this.#drop('tunnel-refused');
+    }
     const ecn = ecnOutOfTunnel(inner.header.trafficClass, packet.trafficClass);
     if (ecn === undefined) return this.#drop('tunnel-ecn');
     // A mark of the way through the tunnel: in a copy, for the octets are lent.

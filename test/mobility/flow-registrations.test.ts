@@ -6,7 +6,7 @@ import { FlowRegistrations, MAX_FLOWS_PER_UPDATE } from '../../stack/mobility/fl
 import { FLOW_STATUS } from '../../stack/mobility/flow-request.ts';
 import { Address } from '../../stack/wire/address.ts';
 import type { BindingAcknowledgement } from '../../stack/wire/mobility.ts';
-import { CLIENT, Group, HOME, MEMBER_A, MEMBER_B } from './group.ts';
+import { CLIENT, Group, HOME, HOME_AGENT, MEMBER_A, MEMBER_B } from './group.ts';
 
 const BID = 2;
 const clientOf = (i: number): Address => new Address(0x2001_0db8, 0x000c_0000, 0, i);
@@ -183,6 +183,24 @@ describe('with a home agent', () => {
     group.restartHomeAgent();
     group.pass(RENEWAL);
     expect(goesTo(group)).toEqual(MEMBER_B);
+  });
+
+  test('one that starts again without its state says so to who sends through it: registration and flow are there again', () => {
+    const group = withFlow();
+    group.restartHomeAgent();
+    for (const [member, careOf] of [
+      [group.a, MEMBER_A],
+      [group.b, MEMBER_B],
+    ] as const) {
+      group.take();
+      member.optimize(group.now, clientOf(7)); // its Home Test Init goes through the tunnel
+      group.pass(seconds(2));
+      const errors = group.take().flatMap(({ packet }) => (packet.mobility?.kind === 'binding-error' ? [packet] : []));
+      expect(errors).toHaveLength(1);
+      expect(errors[0]).toMatchObject({ source: HOME_AGENT, destination: careOf, mobility: { status: 1, home: HOME } });
+    }
+    expect(goesTo(group)).toEqual(MEMBER_B);
+    expect(group.homeAgent.careOfAddress(HOME, clientOf(8))).toEqual(MEMBER_A);
   });
 
   test('one that was away until the registration had ended has it again when it is back', () => {

@@ -236,6 +236,20 @@ describe('home registration', () => {
     w.host.pass(seconds(2));
     const sent = w.host.give(mobilityPacket({ source: HOME_AGENT, destination: CARE_OF }, message));
     expect(theMessage(sent, 'binding-update').message.home).toBe(true);
+    // One that is under way asks already.
+    w.host.pass(milliseconds(500));
+    expect(w.host.give(mobilityPacket({ source: HOME_AGENT, destination: CARE_OF }, message))).toEqual([]);
+  });
+
+  test('RFC 6275 11.3.6: but not a node that has left', () => {
+    const w = registered();
+    w.host.pass(seconds(2));
+    const sequence = sequenceOf(w.host.do((now) => w.node.deregisterHome(now)));
+    homeAck(w, { sequence, lifetime: 0 });
+    w.host.pass(seconds(2));
+    const message = { kind: 'binding-error', status: 1, home: HOME, options: [] } as const;
+    expect(w.host.give(mobilityPacket({ source: HOME_AGENT, destination: CARE_OF }, message))).toEqual([]);
+    expect(w.host.pass(seconds(60))).toEqual([]);
   });
 });
 

@@ -20,6 +20,11 @@ export const RESTORE_TIMEOUT: Duration = seconds(5);
 const REFUSED = 128;
 /** The Binding Update is never held back for longer, whatever queue the donor reports. */
 export const MAX_HOLD_BACK: Duration = seconds(2);
+/**
+ * The client's word on the Binding Update, which is sent again at 1, 3 and 7 s (RFC 6275 11.8), and later still: then the
+ * handoff is over without it. A client that has gone must not keep donor and operator waiting for the last of them.
+ */
+export const BINDING_TIMEOUT: Duration = seconds(10);
 /** The home agent's word on the flow binding of a plain client is waited for so long: three to four sendings of the request. */
 export const FLOW_TIMEOUT: Duration = seconds(10);
 
@@ -221,6 +226,7 @@ export class Acceptor {
     this.#phase = 'binding';
     this.#timeout.cancel();
     if (this.#plain) return this.#bindFlow(now);
+    this.#timeout.set(after(now, BINDING_TIMEOUT));
     this.#emitted = true;
     if (!actions.bind(now)) {
       this.#emitted = false;
@@ -308,7 +314,8 @@ export class Acceptor {
         return this.failed(now, `the app did not take over within ${RESTORE_TIMEOUT / 1e6} s`);
       case 'holding-back':
         return this.#bind(now);
-      case 'binding': // of a plain client: no other waits here for a timer of ours
+      case 'binding':
+        if (!this.#plain) return this.#reachThroughHomeAgent(now);
         return this.#flowMissing(now, `the home agent did not answer within ${FLOW_TIMEOUT / 1e6} s`);
       case 'done':
       case 'failed':

@@ -3,7 +3,13 @@
 
 import { describe, expect, test } from 'vitest';
 import { type Duration, milliseconds, seconds } from '../../stack/core/time.ts';
-import { type AcceptorPhase, MAX_HOLD_BACK, RESTORE_TIMEOUT, STATE_TIMEOUT } from '../../stack/handoff/acceptor.ts';
+import {
+  type AcceptorPhase,
+  BINDING_TIMEOUT,
+  MAX_HOLD_BACK,
+  RESTORE_TIMEOUT,
+  STATE_TIMEOUT,
+} from '../../stack/handoff/acceptor.ts';
 import { CopiedBuffers, MAX_COPIED } from '../../stack/handoff/copied-buffers.ts';
 import type { HandoffMessage } from '../../stack/handoff/messages.ts';
 import { PRESETS, type Strategy } from '../../stack/handoff/strategy.ts';
@@ -243,7 +249,18 @@ describe('timeouts', () => {
     expect(side.acceptor.phase).toBe('failed');
   });
 
-  test.each(['binding', 'done', 'failed'] as const)('%s: no timer is left', (phase) => {
+  test('binding: the client is reached through the home agent when the time is over, not before', () => {
+    const { world, side } = acceptorIn('binding');
+    world.pass((BINDING_TIMEOUT - 1) as Duration);
+    expect(side.journal.take()).toEqual([]);
+    world.pass(1 as Duration);
+    expect(side.journal.take()).toEqual(['route home-agent', 'resume', '> commit', 'finished']);
+    side.acceptor.bindingAcknowledged(world.now, ACCEPTED);
+    side.acceptor.unresponsive(world.now);
+    expect(side.journal.take()).toEqual([]);
+  });
+
+  test.each(['done', 'failed'] as const)('%s: no timer is left', (phase) => {
     const { world, side } = acceptorIn(phase);
     world.pass(seconds(1000));
     expect(side.journal.take()).toEqual([]);

@@ -2,7 +2,8 @@
 // and that its streams are whole.
 
 import { describe, expect, test } from 'vitest';
-import { after, type Duration, milliseconds, seconds } from '../../stack/core/time.ts';
+import { after, type Duration, elapsed, milliseconds, seconds } from '../../stack/core/time.ts';
+import { BINDING_TIMEOUT, MAX_HOLD_BACK } from '../../stack/handoff/acceptor.ts';
 import { PRESETS, type PresetName } from '../../stack/handoff/strategy.ts';
 import type { HandoffApp } from '../../stack/server/app-contract.ts';
 import type { Connection } from '../../stack/tcp/api.ts';
@@ -127,6 +128,26 @@ describe.each(presets)('%s', (preset) => {
     world.runUntil(() => progress.closed, after(world.now, LIMIT));
     expect(progress).toMatchObject({ received: SIZE, wrongAt: -1, error: undefined });
     expect(bound(world, 'a')()).toBe(true);
+    expect(resets()).toBe(0);
+  });
+
+  test('the client falls silent right behind STATE: the handoff is over in time, and the download goes on when it is back', () => {
+    const { world, resets } = scene();
+    const { progress } = download(world, PORT);
+    runTo(world, () => progress.received, SIZE / 4, 'a');
+    const box = world.handoff('a', 'b', PRESETS[preset]);
+    const sent = () => world.traced.some(({ node, event }) => node === 'a' && event.event === 'state-sent');
+    expect(world.runUntil(sent, after(world.now, LIMIT))).toBe(true);
+    const from = world.now;
+    for (const node of ['a', 'b', 'home']) world.internet.join(node, 'c', { loss: 1 });
+    world.runUntil(() => box.report !== undefined, after(world.now, LIMIT));
+    expect(box.report?.outcome).toEqual({ ok: true });
+    expect(elapsed(from, world.now)).toBeLessThan(BINDING_TIMEOUT + MAX_HOLD_BACK + seconds(1));
+    world.runFor(seconds(10));
+    for (const node of ['a', 'b', 'home']) world.internet.join(node, 'c', { loss: 0 });
+    world.runUntil(() => progress.closed, after(world.now, LIMIT));
+    expect(progress).toMatchObject({ received: SIZE, wrongAt: -1, error: undefined });
+    expect(bound(world, 'b')()).toBe(true);
     expect(resets()).toBe(0);
   });
 

@@ -23,6 +23,7 @@ import {
   MAX_BINDACK_TIMEOUT,
 } from './constants.ts';
 import { FlowRegistrations } from './flow-registrations.ts';
+import { MessageTimestamps } from './message-timestamps.ts';
 import type { ReceivedMobility } from './mobility-dispatch.ts';
 import { findOption } from './mobility-options.ts';
 import { sendMobility } from './mobility-output.ts';
@@ -66,6 +67,7 @@ export class HomeRegistration {
   readonly #renewal: Timer;
   readonly #expiry: Timer;
   readonly #rate = new UpdateRate();
+  readonly #timestamps: MessageTimestamps;
   /** Undefined: the home address is this node's alone. */
   readonly #flows: FlowRegistrations | undefined;
   #sequence: number;
@@ -74,9 +76,6 @@ export class HomeRegistration {
   #priority: number;
   /** False after deregister: nothing is renewed. */
   #wanted = false;
-  /** What the home agent's clock is ahead of ours (RFC 4285 6), in NTP units. */
-  #clockOffset = 0n;
-  #lastTimestamp = 0n;
 
   constructor(
     environment: MobilityEnvironment,
@@ -90,6 +89,7 @@ export class HomeRegistration {
     this.#priority = priority;
     this.#events = events;
     this.#flows = this.#bid === undefined ? undefined : new FlowRegistrations(config.careOf, this.#bid);
+    this.#timestamps = new MessageTimestamps(environment);
     this.#sequence = environment.random.u32() & 0xffff;
     this.#resend = environment.timers.timer((now) => this.#resendDue(now));
     this.#renewal = environment.timers.timer((now) => this.register(now));
@@ -182,8 +182,9 @@ export class HomeRegistration {
       return;
     }
     if (ack.sequence !== outstanding.sequence) return;
-    if (ack.status === BINDING_STATUS.replayMismatch) this.#adoptClock(now, ack);
-    else if (ack.status < FIRST_REJECTION) this.#accepted(now, outstanding, ack);
+    if (ack.status === BINDING_STATUS.replayMismatch) {
+      if (this.#timestamps.adopt(now, ack)) this.#resend.set(this.#rate.earliest(now));
+    } else if (ack.status < FIRST_REJECTION) this.#accepted(now, outstanding, ack);
     else this.#rejected(now, ack);
   }
 
@@ -260,29 +261,10 @@ export class HomeRegistration {
       options.push({ kind: 'mn-identifier', subtype: NETWORK_ACCESS_IDENTIFIER, identifier: name });
     }
     if (association === undefined) return options;
-    const timestamp = this.#timestamp(now);
+    const timestamp = this.#timestamps.next(now);
     if (timestamp !== undefined) options.push({ kind: 'replay-protection', timestamp });
     options.push(unsignedAuthentication(association.spi));
     return options;
-  }
-
-  /** RFC 4285 6: greater with each message. */
-  #timestamp(now: Instant): bigint | undefined {
-    const clock = this.#environment.ntpTime?.(now);
-    if (clock === undefined) return undefined;
-    const timestamp = clock + this.#clockOffset;
-    this.#lastTimestamp = timestamp > this.#lastTimestamp ? timestamp : this.#lastTimestamp + 1n;
-    return this.#lastTimestamp;
-  }
-
-  /** Status 144: the home agent sent its own time; go by it from now on. */
-  #adoptClock(now: Instant, ack: BindingAcknowledgement): void {
-    const theirs = findOption(ack.options, 'replay-protection')?.timestamp;
-    const ours = this.#environment.ntpTime?.(now);
-    if (theirs === undefined || ours === undefined) return;
-    this.#clockOffset = theirs - ours;
-    this.#lastTimestamp = 0n;
-    this.#resend.set(this.#rate.earliest(now));
   }
 
   #accepted(now: Instant, { sentAt, lifetime }: OutstandingUpdate, ack: BindingAcknowledgement): void {

@@ -1,14 +1,15 @@
 // The mobile node side (RFC 6275 section 11) of a server node: keeps it registered with the home agent, runs
-// return routability and binds clients. Wires messages to the entries of the Binding Update List and to
-// HomeRegistration, which hold the state, and packets to PacketWays. No movement detection: the care-of address stays.
+// return routability and binds clients. The entries of the Binding Update List and HomeRegistration hold the state,
+// mobile-node-input.ts gives them what is received, and packets go by PacketWays. No movement detection: the care-of
+// address stays.
 
-import { concatBytes, setU16, u8, u16 } from '../core/bytes.ts';
+import { concatBytes, setU16, u8 } from '../core/bytes.ts';
 import type { Duration, Instant } from '../core/time.ts';
-import type { IcmpErrorReport, ReceivedPacket } from '../ipv6/port.ts';
+import type { ReceivedPacket } from '../ipv6/port.ts';
 import type { Address } from '../wire/address.ts';
-import { isIcmpv6Error, PARAMETER_PROBLEM_CODE } from '../wire/icmpv6.ts';
+import { isIcmpv6Error } from '../wire/icmpv6.ts';
 import { PROTOCOL } from '../wire/ipv6.ts';
-import { BINDING_ERROR, COOKIE_LEN, type MobilityMessage, parseMobilityHeader } from '../wire/mobility.ts';
+import { COOKIE_LEN } from '../wire/mobility.ts';
 import type {
   CorrespondentSnapshot,
   FlowTurn,
@@ -21,11 +22,12 @@ import { BindingUpdateList } from './binding-update-list.ts';
 import { ClientRegistration, type RegistrationCalls } from './client-registration.ts';
 import { LIFETIME_UNIT, MAX_RR_LIFETIME_UNITS } from './constants.ts';
 import { HomeRegistration, type HomeRegistrationConfig } from './home-registration.ts';
-import type { MobilityDispatch, ReceivedMobility } from './mobility-dispatch.ts';
-import { endsWithAuthorization, UNSIGNED_AUTHORIZATION } from './mobility-options.ts';
+import { subscribe } from './mobile-node-input.ts';
+import type { MobilityDispatch } from './mobility-dispatch.ts';
+import { UNSIGNED_AUTHORIZATION } from './mobility-options.ts';
 import { sendMobility } from './mobility-output.ts';
 import { PacketWays } from './packet-ways.ts';
-import { type MobilityHeaderSpan, signBinding, verifyBinding } from './rr-keys.ts';
+import { signBinding } from './rr-keys.ts';
 import type { UpdateTerms } from './update-exchange.ts';
 import { DEFAULT_UPDATE_POLICY, type UpdatePolicy } from './update-policy.ts';
 
@@ -81,7 +83,8 @@ export class MobileNode implements MobileNodeLayer {
       isRegistered: () => this.home.registered,
       isBound: (client) => this.#list.find(client)?.direct === true,
     });
-    this.#subscribe(dispatch);
+    dispatch.onTunnel(this.#ways);
+    subscribe(dispatch, { config, events, list: this.#list, home: this.home, trace: environment.trace });
     this.#plugIn();
     environment.ipv6.addAddress(config.homeAddress);
     if (config.bindings === 'one') this.#ways.setContact(config.contact);
@@ -208,16 +211,6 @@ export class MobileNode implements MobileNodeLayer {
     };
   }
 
-  #subscribe(dispatch: MobilityDispatch): void {
-    dispatch.onMessage('home-test', (now, received) => this.#homeTest(now, received));
-    dispatch.onMessage('care-of-test', (now, received) => this.#careOfTest(now, received));
-    dispatch.onMessage('binding-acknowledgement', (now, received) => this.#acknowledgement(now, received));
-    dispatch.onMessage('binding-error', (now, received) => this.#bindingError(now, received));
-    dispatch.onMessage('binding-refresh-request', (now, received) => this.#refreshRequest(now, received));
-    dispatch.onIcmpError((now, report) => this.#icmpError(now, report));
-    dispatch.onTunnel(this.#ways);
-  }
-
   #plugIn(): void {
     const automatic = this.#config.routeOptimization === 'automatic';
     this.#environment.ipv6.addHooks({
@@ -295,72 +288,6 @@ export class MobileNode implements MobileNodeLayer {
   #lifetimeUnits(now: Instant): number {
     if (!this.home.registered) return MAX_RR_LIFETIME_UNITS;
     return Math.max(1, Math.min(MAX_RR_LIFETIME_UNITS, Math.floor(this.home.remaining(now) / LIFETIME_UNIT)));
-  }
-
-  /** RFC 6275 11.6.2: to the home address, through the home agent, or relayed by the member it reached. */
-  #homeTest(now: Instant, { packet, message }: ReceivedMobility): 'handled' | 'pass' {
-    if (message.kind !== 'home-test' || packet.tunnel === undefined) return 'pass';
-    if (!packet.destination.equals(this.homeAddress)) return 'pass';
-    const bid = u16(message.cookie, 0);
-    const { bid: ours } = this.#config;
-    if (ours === undefined || bid === ours) this.#list.find(packet.source)?.tests.home.answer(now, message);
-    // What a member has relayed goes no further: no loop.
-    else if (this.#isHomeAgent(packet.tunnel.source))
-      this.#events.relayHomeTest?.(now, bid, packet.bytes.subarray(0, packet.end));
-    return 'handled';
-  }
-
-  #careOfTest(now: Instant, { packet, message }: ReceivedMobility): 'handled' | 'pass' {
-    if (message.kind !== 'care-of-test' || !packet.destination.equals(this.careOf)) return 'pass';
-    this.#list.find(packet.source)?.tests.careOf.answer(now, message);
-    return 'handled';
-  }
-
-  /** RFC 6275 11.7.3. */
-  #acknowledgement(now: Instant, received: ReceivedMobility): 'handled' | 'pass' {
-    const { packet, message, header } = received;
-    if (message.kind !== 'binding-acknowledgement' || !packet.destination.equals(this.homeAddress)) return 'pass';
-    const client = packet.source;
-    const detail = { from: client.toString(), status: message.status, sequence: message.sequence };
-    this.#environment.trace?.(now, { layer: 'mobility', event: 'binding-acknowledgement-received', detail });
-    if (this.#isHomeAgent(client)) {
-      if (packet.hasRoutingHeader2) this.home.acknowledge(now, received, message);
-      return 'handled';
-    }
-    this.#list.find(client)?.acknowledge(now, message, (kbm) => this.#isSigned(kbm, client, message, header));
-    return 'handled';
-  }
-
-  /** RFC 6275 11.3.6. */
-  #bindingError(now: Instant, { packet, message }: ReceivedMobility): 'handled' | 'pass' {
-    if (message.kind !== 'binding-error') return 'pass';
-    if (message.status === BINDING_ERROR.unrecognizedType) {
-      this.#list.find(packet.source)?.unable(now);
-    } else if (message.status === BINDING_ERROR.unknownBinding && message.home.equals(this.homeAddress)) {
-      if (this.#isHomeAgent(packet.source)) this.home.bindingError(now);
-      else this.#list.find(packet.source)?.bindingError(now);
-    }
-    return 'handled';
-  }
-
-  #refreshRequest(now: Instant, { packet }: ReceivedMobility): 'handled' | 'pass' {
-    if (!packet.destination.equals(this.homeAddress)) return 'pass';
-    this.#list.find(packet.source)?.refreshRequested(now);
-    return 'handled';
-  }
-
-  /** RFC 6275 11.3.5: a client that does not know the Mobility Header says so. Other errors say nothing of that. */
-  #icmpError(now: Instant, { kind, code, quoted, remote }: IcmpErrorReport): void {
-    if (kind !== 'parameter-problem' || code !== PARAMETER_PROBLEM_CODE.nextHeader) return;
-    const parse = parseMobilityHeader(quoted, 0, quoted.length);
-    if (!parse.ok) return;
-    const { message } = parse.value;
-    const header = { bytes: quoted, start: 0, end: parse.end };
-    this.#list.find(remote)?.parameterProblem(now, message, (kbm) => this.#isSigned(kbm, remote, message, header));
-  }
-
-  #isSigned(kbm: Uint8Array, client: Address, { options }: MobilityMessage, header: MobilityHeaderSpan): boolean {
-    return endsWithAuthorization(options, header) && verifyBinding(kbm, this.careOf, client, header);
   }
 }
 

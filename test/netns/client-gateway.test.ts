@@ -7,6 +7,7 @@ import { CARE_OF, ClientScene, CONTACT, grownTo, KERNEL_CLIENT, says, sha256Of }
 import type { Running } from './homeport.ts';
 import { requireOrSkip } from './support.ts';
 
+/** Ten seconds at the rate of the lab: time enough for two handoffs on a busy machine. */
 const SIZE = 12 * 1024 * 1024;
 const TIMEOUT_MS = 90_000;
 /** The host behind the router. */
@@ -54,7 +55,7 @@ describe.skipIf(!requireOrSkip('tun', 'tshark', 'curl', 'ping'))('client gateway
   let gateway: Running;
 
   beforeAll(async () => {
-    scene = await ClientScene.up({ lab: ['--rate', 'c-a=20mbit', '--rate', 'c-b=20mbit'], server: ['--writable'] });
+    scene = await ClientScene.up({ lab: ['--rate', 'c-a=10mbit', '--rate', 'c-b=10mbit'], server: ['--writable'] });
     for (const script of [NETWORK, GATEWAY]) {
       expect(await scene.inSite('c', 'sh', '-c', script).ended).toEqual({ status: 0, stdout: '', stderr: '' });
     }

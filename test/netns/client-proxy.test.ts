@@ -20,7 +20,7 @@ describe.skipIf(!requireOrSkip('tun', 'tshark', 'curl'))('client proxy', { timeo
   let proxy: Running;
 
   beforeAll(async () => {
-    scene = await ClientScene.up({ lab: ['--rate', 'c-a=20mbit', '--rate', 'c-b=20mbit'], server: ['--writable'] });
+    scene = await ClientScene.up({ lab: ['--rate', 'c-a=10mbit', '--rate', 'c-b=10mbit'], server: ['--writable'] });
     proxy = scene.role('c', 'client', 'proxy', '--json');
     await says(proxy, '"event":"ready"');
   }, TIMEOUT_MS);

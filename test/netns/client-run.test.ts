@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { CARE_OF, CLIENT, ClientScene, CONTACT, grownTo, says, sha256Of } from './client-scene.ts';
 import { requireOrSkip } from './support.ts';
 
+/** Ten seconds at the rate of the lab: time enough for two handoffs on a busy machine. */
 const SIZE = 12 * 1024 * 1024;
 const TIMEOUT_MS = 90_000;
 
@@ -24,7 +25,7 @@ describe.skipIf(!requireOrSkip('tun', 'tshark', 'curl'))('client run', { timeout
   let scene: ClientScene;
 
   beforeAll(async () => {
-    scene = await ClientScene.up({ lab: ['--rate', 'c-a=20mbit', '--rate', 'c-b=20mbit'], server: ['--writable'] });
+    scene = await ClientScene.up({ lab: ['--rate', 'c-a=10mbit', '--rate', 'c-b=10mbit'], server: ['--writable'] });
   }, TIMEOUT_MS);
 
   afterAll(() => scene?.close(), TIMEOUT_MS);

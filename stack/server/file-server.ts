@@ -5,10 +5,11 @@
 import type { Socket } from '../tcp/socket.ts';
 import type { SocketHome } from '../tcp/socket-connect.ts';
 import { Server } from '../tcp/socket-server.ts';
-import { type Answered, FILE_CHUNK, FileSession, type Response, reopen, type SessionOptions } from './file-session.ts';
+import { FILE_CHUNK, type Response, reopen } from './file-response.ts';
+import { type Answered, FileSession, type SessionOptions } from './file-session.ts';
 import { fileStateOf } from './file-state.ts';
 import { FileStore } from './file-store.ts';
-import { Upload, type UploadState } from './file-upload.ts';
+import { removeAbandoned, Upload, type UploadState } from './file-upload.ts';
 
 export interface FileServerOptions {
   readonly directory: string;
@@ -28,8 +29,10 @@ export class FileServer {
   /** Throws an Error that names the directory when there is none. */
   static async open(options: FileServerOptions): Promise<FileServer> {
     const { directory, writable = false, answered } = options;
+    const store = await FileStore.open(directory);
+    if (writable) await removeAbandoned(store.root, Date.now());
     return new FileServer({
-      store: await FileStore.open(directory),
+      store,
       answered,
       uploads: writable ? { open: 0 } : undefined,
     });

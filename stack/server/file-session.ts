@@ -1,30 +1,20 @@
 // One connection of the file server: requests in their order, each answered whole before the next. The file is read
-// one chunk ahead of what the socket takes, never more, and requests are read no further than one
-// head ahead; of a file that the client sends, no more than one piece while the last is being written. All that is needed to go on elsewhere is in save(); start() goes on from there.
+// one chunk ahead of what the socket takes, never more, and requests are read no further than one head ahead; of a file
+// that the client sends, no more than one piece while the last is being written. All that is needed to go on elsewhere is
+// in save(); start() goes on from there.
 
 import type { Socket } from '../tcp/socket.ts';
-import type { FileState, ResponseState } from './file-state.ts';
+import { type Response, readAhead } from './file-response.ts';
+import type { FileState } from './file-state.ts';
 import type { FileStore, OpenFile } from './file-store.ts';
 import { type NotWritable, type Stored, Upload } from './file-upload.ts';
 import { ifNoneMatchHolds, ifRangeHolds, parseRange } from './http-range.ts';
 import { MAX_HEAD, parseRequestHead, pathOfTarget, type RequestHead } from './http-request.ts';
 import { CONTINUE, contentTypeOf, type Fields, plainResponse, responseHead, type Status } from './http-response.ts';
+import { lengthOf, problemOf, refusalOf } from './put-request.ts';
 
-/** Octets of a file that are read, and written, at one go. */
-export const FILE_CHUNK = 256 * 1024;
 /** A connection on which nothing moves for so long is closed. */
 const IDLE_MS = 120_000;
-
-/** The response whose body is being written. */
-export interface Response {
-  readonly file: OpenFile;
-  /** Where this session began to write it. */
-  readonly start: number;
-  /** The next octet to be given to the socket. */
-  offset: number;
-  readonly end: number;
-  readonly keepAlive: boolean;
-}
 
 export interface Answered {
   readonly client: string;
@@ -46,6 +36,7 @@ export interface UploadCount {
 
 /** Each holds a file open. */
 const MAX_UPLOADS = 256;
+const BUSY: NotWritable = { status: 503, reason: 'too many files are being stored' };
 
 export class FileSession {
   readonly #socket: Socket;
@@ -332,48 +323,6 @@ export class FileSession {
   }
 }
 
-/** RFC 9112 6.3. undefined: not told, or not understood. */
-function lengthOf({ fields }: RequestHead): number | undefined {
-  const field = fields.get('content-length');
-  const length = field !== undefined && /^\d{1,15}$/.test(field) ? Number(field) : undefined;
-  return fields.has('transfer-encoding') ? undefined : length;
-}
-
-function refusalOf(
-  { fields }: RequestHead,
-  path: string | undefined,
-  length: number | undefined,
-): NotWritable | undefined {
-  if (path === undefined) return { status: 403, reason: 'not the name of a file' };
-  // RFC 9112 6.3: what is there has to be a number.
-  const isTold = fields.has('content-length') && !fields.has('transfer-encoding');
-  if (length === undefined && isTold) return { status: 400, reason: 'Content-Length is not a number' };
-  if (length === undefined) return { status: 411, reason: 'a file is stored with its Content-Length only' };
-  // RFC 9110 14.5.
-  if (fields.has('content-range')) return { status: 400, reason: 'a part of a file cannot be stored' };
-  // RFC 9110 10.1.1.
-  if ((fields.get('expect') ?? '100-continue').toLowerCase() !== '100-continue') {
-    return { status: 417, reason: 'the only expectation served is 100-continue' };
-  }
-  return undefined;
-}
-
-const BUSY: NotWritable = { status: 503, reason: 'too many files are being stored' };
-
-/** What the system's error means to a client. */
-function problemOf(error: unknown): NotWritable {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  const full = code === 'ENOSPC' || code === 'EDQUOT' || code === 'EFBIG';
-  return full ? { status: 507, reason: 'no room for the file' } : { status: 500, reason: 'the file cannot be stored' };
-}
-
-const readAhead = (file: OpenFile, from: number, end: number): Promise<Uint8Array> => {
-  if (from >= end) return Promise.resolve(Buffer.alloc(0));
-  const chunk = file.read(from, Math.min(FILE_CHUNK, end - from));
-  chunk.catch(() => {}); // told to whoever awaits it; after the end of the socket nobody does
-  return chunk;
-};
-
 /** Until the socket takes more, or has gone. */
 const drained = (socket: Socket): Promise<void> =>
   new Promise((resolve) => {
@@ -383,17 +332,3 @@ const drained = (socket: Socket): Promise<void> =>
     };
     socket.on('drain', done).on('close', done);
   });
-
-/** Opens this node's copy of a file that another node was sending; a text says why it cannot go on here. */
-export async function reopen(store: FileStore, state: ResponseState): Promise<Response | string> {
-  const file = await store.openFile(state.path);
-  if (file === undefined) return `no file '${state.path}' here`;
-  const refuse = async (reason: string) => {
-    await file.close();
-    return reason;
-  };
-  if (file.size !== state.size) return refuse(`'${state.path}' has ${file.size} octets here, not ${state.size}`);
-  const sha256 = await file.sha256().catch(() => 'unreadable');
-  if (sha256 !== state.sha256) return refuse(`'${state.path}' has other content here`);
-  return { file, start: state.offset, offset: state.offset, end: state.end, keepAlive: state.keepAlive };
-}

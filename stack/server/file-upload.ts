@@ -3,13 +3,16 @@
 
 import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
-import { type FileHandle, lstat, open, realpath, rename, rm } from 'node:fs/promises';
+import { type FileHandle, lstat, open, readdir, realpath, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join, sep } from 'node:path';
 
 /** Names that begin so are ours, and neither served nor written to by clients. */
 export const UPLOAD_PREFIX = '.upload-';
 const ID_OCTETS = 12;
 const ID = /^[0-9a-f]{24}$/;
+const UPLOAD_NAME = /^\.upload-[0-9a-f]{24}$/;
+/** A session ends when nothing has moved for two minutes; the rest is for clocks that differ. */
+const ABANDONED_MS = 3600 * 1000;
 
 const CREATE_FLAGS = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
 const REOPEN_FLAGS = constants.O_WRONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
@@ -109,6 +112,7 @@ export class Upload {
     const stored = (await lstat(target).catch(() => undefined)) === undefined ? 'created' : 'replaced';
     await this.#handle.sync();
     await rename(join(this.#root, UPLOAD_PREFIX + this.id), target);
+    await syncDirectory(dirname(target));
     this.stored = stored;
   }
 
@@ -123,6 +127,28 @@ export class Upload {
   async discard(): Promise<void> {
     await this.close();
     if (this.stored === null) await rm(join(this.#root, UPLOAD_PREFIX + this.id), { force: true });
+  }
+}
+
+/** A new name is on the disk when its directory is; some file systems have no such thing to offer. */
+async function syncDirectory(path: string): Promise<void> {
+  const handle = await open(path, constants.O_RDONLY);
+  try {
+    await handle.sync();
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EINVAL')) throw error;
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Uploads that a member left behind when its process was killed. Those of other members here, which move, stay. */
+export async function removeAbandoned(root: string, nowMs: number): Promise<void> {
+  const names = await readdir(root);
+  for (const name of names.filter((each) => UPLOAD_NAME.test(each))) {
+    const path = join(root, name);
+    const stat = await lstat(path).catch(() => undefined);
+    if (stat?.isFile() === true && nowMs - stat.mtimeMs > ABANDONED_MS) await rm(path, { force: true });
   }
 }
 

@@ -1,7 +1,7 @@
 // Files that clients send: over sockets, on a TCP without packets. What is stored and what is refused, that nobody sees
 // half of a file, and that an upload goes on at the right octet on another node that has the same directory.
 
-import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
@@ -139,6 +139,20 @@ describe('RFC 9110 9.3.4: PUT', () => {
     await vi.waitUntil(() => client.readableEnded);
     await vi.waitUntil(async () => (await names()).length === 1);
     expect(await names()).toEqual(['sub']);
+  });
+
+  test('what a killed member has left is removed at the next start; what may be under way elsewhere, and all else, stays', async () => {
+    const id = (digit: string) => `${UPLOAD_PREFIX}${digit.repeat(24)}`;
+    const files = [id('a'), id('b'), `${UPLOAD_PREFIX}short`, 'f'];
+    const lastYear = new Date(Date.now() - 365 * 24 * 3600 * 1000);
+    for (const name of files) {
+      await writeFile(join(root, 'shared', name), 'half');
+      if (name !== id('b')) await utimes(join(root, 'shared', name), lastYear, lastYear);
+    }
+    await world('shared', false);
+    expect(await names()).toEqual([...files, 'sub'].sort());
+    await world();
+    expect(await names()).toEqual([...files.slice(1), 'sub'].sort());
   });
 
   test('an upload under way is not served', async () => {

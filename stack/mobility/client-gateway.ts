@@ -7,7 +7,7 @@
 // are changed (RFC 4302).
 
 import { setU16, setU32, u8, u32 } from '../core/bytes.ts';
-import { checksumOf, sumWords } from '../core/checksum.ts';
+import { checksumHolds, checksumOf, sumWords } from '../core/checksum.ts';
 import { type Duration, elapsed, type Instant } from '../core/time.ts';
 import type { Frame, Onward, TransitFrame, TransitVerdict } from '../ipv6/hooks.ts';
 import type { Ipv6Port } from '../ipv6/port.ts';
@@ -168,6 +168,9 @@ export class ClientGateway {
     if (original === undefined || !readAddress(quoted, IPV6_FIELD.source).equals(client)) return 'pass';
     const careOf = this.#correspondent.careOfAddress(original.home, client);
     if (careOf?.equals(readAddress(quoted, IPV6_FIELD.destination)) !== true) return 'pass';
+    // One that was damaged on the way stays so: it is not to get a right checksum here.
+    const pseudo = pseudoHeaderSum(readAddress(bytes, IPV6_FIELD.source), client, PROTOCOL.icmpv6, lengthOf(bytes));
+    if (!checksumHolds(sumWords(bytes, IPV6_HEADER_LEN, bytes.length, pseudo))) return 'pass';
     return this.#errorAbout(bytes, original.bytes, client);
   }
 
@@ -188,6 +191,8 @@ export class ClientGateway {
     return { frame: { bytes: out }, destination: client, growth: out.length - bytes.length };
   }
 }
+
+const lengthOf = (packet: Uint8Array): number => packet.length - IPV6_HEADER_LEN;
 
 const keyOf = (client: Address, home: Address): string => home.key + client.key;
 

@@ -190,4 +190,14 @@ describe('RFC 6275 9.3.4: errors about what left with a routing header', () => {
     const [come] = w.inward(error(ICMPV6.unreachable, 0, quote));
     expect(come?.icmp).toMatchObject({ quoted: quote });
   });
+
+  test('one that was damaged on the way arrives damaged, and without a checksum that hides it', () => {
+    const w = bound();
+    const bytes = error(ICMPV6.packetTooBig, 1400, quoted());
+    bytes[46] = 1; // 1400 becomes 1656
+    const expected = bytes.slice();
+    expected[7] = 63;
+    const [come] = w.inward(bytes);
+    expect(come?.bytes).toEqual(expected);
+  });
 });

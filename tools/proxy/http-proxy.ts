@@ -9,10 +9,11 @@ import {
   type Server,
   type ServerResponse,
 } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { explain } from '../errors.ts';
 import type { Upstream } from './proxy-server.ts';
-import { join } from './tunnel.ts';
+import { join, lastWords } from './tunnel.ts';
 
 const MAX_HEADER_OCTETS = 16 * 1024;
 
@@ -29,37 +30,42 @@ const HOP_BY_HOP: ReadonlySet<string> = new Set([
   'upgrade',
 ]);
 
-export function createHttpProxy(upstream: Upstream, failed: (reason: string) => void): Server {
-  const server = createServer({ maxHeaderSize: MAX_HEADER_OCTETS }, (asked, answer) => {
-    sendOn(asked, answer, upstream, failed);
+export interface HttpProxyOptions {
+  readonly upstream: Upstream;
+  readonly failed: (reason: string) => void;
+  /** Of a program that was refused, until it has closed. */
+  readonly patienceMs: number;
+}
+
+/** Sockets are given to it with a timeout, which ends when their first request is there. */
+export function createHttpProxy(options: HttpProxyOptions): Server {
+  // An upload may take as long as it takes.
+  const server = createServer({ maxHeaderSize: MAX_HEADER_OCTETS, requestTimeout: 0 }, (asked, answer) => {
+    asked.socket.setTimeout(0);
+    sendOn(asked, answer, options);
   });
-  server.on('connect', (asked: IncomingMessage, socket: Duplex, head: Buffer) => {
-    tunnel(asked.url ?? '', socket, head, upstream, failed);
+  server.on('connect', (asked: IncomingMessage, _socket: Duplex, head: Buffer) => {
+    asked.socket.setTimeout(0);
+    tunnel(asked.url ?? '', asked.socket, head, options);
   });
   return server;
 }
 
 /** RFC 9110 9.3.6: the target is host and port. */
-function tunnel(
-  target: string,
-  near: Duplex,
-  head: Buffer,
-  upstream: Upstream,
-  failed: (reason: string) => void,
-): void {
+function tunnel(target: string, near: Socket, head: Buffer, { upstream, failed, patienceMs }: HttpProxyOptions): void {
+  near.on('error', () => {}); // its 'close' follows
   const url = URL.canParse(`http://${target}`) ? new URL(`http://${target}`) : undefined;
   const port = /:(\d+)$/.exec(target)?.[1];
   if (url === undefined || port === undefined) {
-    near.end(responseOf(400, 'CONNECT needs a host and a port'));
+    lastWords(near, responseOf(400, 'CONNECT needs a host and a port'), patienceMs);
     return;
   }
-  near.on('error', () => {}); // its 'close' follows
   const far = upstream({ host: unbracketed(url.hostname), port: Number(port) });
   const gone = (): void => void far.destroy();
   near.once('close', gone);
   const refuse = (error: Error): void => {
     failed(`${target}: ${explain(error)}`);
-    near.end(responseOf(502, explain(error)));
+    lastWords(near, responseOf(502, explain(error)), patienceMs);
   };
   far.once('error', refuse);
   far.once('connect', () => {
@@ -71,12 +77,7 @@ function tunnel(
   });
 }
 
-function sendOn(
-  asked: IncomingMessage,
-  answer: ServerResponse,
-  upstream: Upstream,
-  failed: (reason: string) => void,
-): void {
+function sendOn(asked: IncomingMessage, answer: ServerResponse, { upstream, failed }: HttpProxyOptions): void {
   const url = URL.canParse(asked.url ?? '') ? new URL(asked.url ?? '') : undefined;
   if (url?.protocol !== 'http:') {
     answer.writeHead(400, { connection: 'close' }).end('This is a proxy: it takes http:// URLs and CONNECT.\n');

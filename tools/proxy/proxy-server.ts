@@ -18,7 +18,7 @@ import {
   type SocksTarget,
   socksReply,
 } from './socks5.ts';
-import { join } from './tunnel.ts';
+import { join, lastWords } from './tunnel.ts';
 
 /** Opens a connection; 'connect' or 'error' follows. Both directions end by themselves (allowHalfOpen). */
 export type Upstream = (target: SocksTarget) => Duplex;
@@ -27,22 +27,25 @@ export interface ProxyServerOptions {
   readonly upstream: Upstream;
   /** Told of each request that failed, in one line. */
   readonly failed: (reason: string) => void;
+  /** What a program may take to say what it wants, and to close after it was refused. Default 10 s. */
+  readonly patienceMs?: number;
 }
 
 /** Programs on one machine; each connection holds two sockets. */
 const MAX_CONNECTIONS = 1024;
-/** A program that has connected says what it wants at once. */
-const HANDSHAKE_MS = 10_000;
+const DEFAULT_PATIENCE_MS = 10_000;
 
 export class ProxyServer {
   readonly #options: ProxyServerOptions;
+  readonly #patienceMs: number;
   readonly #server: Server;
   readonly #http: HttpServer;
   readonly #open = new Set<Socket>();
 
   constructor(options: ProxyServerOptions) {
     this.#options = options;
-    this.#http = createHttpProxy(options.upstream, options.failed);
+    this.#patienceMs = options.patienceMs ?? DEFAULT_PATIENCE_MS;
+    this.#http = createHttpProxy({ ...options, patienceMs: this.#patienceMs });
     this.#server = createServer({ allowHalfOpen: true }, (socket) => this.#accept(socket));
     this.#server.maxConnections = MAX_CONNECTIONS;
   }
@@ -72,14 +75,13 @@ export class ProxyServer {
     socket.on('close', () => this.#open.delete(socket));
     socket.on('error', () => {}); // a program that went away: its 'close' follows
     socket.setNoDelay(true);
-    socket.setTimeout(HANDSHAKE_MS, () => socket.destroy());
+    socket.setTimeout(this.#patienceMs, () => socket.destroy());
     socket.once('data', (first: Buffer) => {
       socket.pause();
       socket.unshift(first);
       if (first[0] === SOCKS_VERSION) {
         void this.#socks(socket);
       } else {
-        socket.setTimeout(0);
         this.#http.emit('connection', socket);
         socket.resume();
       }
@@ -98,7 +100,7 @@ export class ProxyServer {
     socket.once('close', gone);
     const refuse = (error: Error): void => {
       this.#options.failed(`${nameOf(target)}: ${explain(error)}`);
-      socket.end(socksReply(replyFor(error)));
+      lastWords(socket, socksReply(replyFor(error)), this.#patienceMs);
     };
     far.once('error', refuse);
     far.once('connect', () => {
@@ -128,7 +130,7 @@ export class ProxyServer {
   #taken<T>(socket: Socket, bytes: Buffer, message: Exclude<Read<T>, 'more'>): T | undefined {
     if (!message.ok) {
       this.#options.failed(message.reason);
-      socket.end(message.answer);
+      lastWords(socket, message.answer, this.#patienceMs);
       return undefined;
     }
     const rest = bytes.subarray(message.end);

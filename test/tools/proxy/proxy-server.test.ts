@@ -24,9 +24,10 @@ async function listening(server: Server): Promise<number> {
 }
 
 /** A proxy, and what it has said. */
-async function proxy() {
+async function proxy(patienceMs?: number) {
   const said: string[] = [];
   const server = new ProxyServer({
+    ...(patienceMs !== undefined && { patienceMs }),
     upstream: ({ host, port }) => connect({ host, port, allowHalfOpen: true }),
     failed: (reason) => said.push(reason),
   });
@@ -154,6 +155,29 @@ describe('HTTP', () => {
       400,
       'This is a proxy: it takes http:// URLs and CONNECT.\n',
     ]);
+  });
+});
+
+describe('a program that does not go on is cut off when patience is over', () => {
+  const NOBODY = 1;
+  test.each([
+    ['says nothing', []],
+    ['stops in its greeting', [5]],
+    ['stops in its request', [5, 1, 0, 5, 1]],
+    ['was refused its method', [5, 1, 2]],
+    ['was refused its connection', [5, 1, 0, ...socksRequest(NOBODY)]],
+    ['stops in its HTTP request', [...Buffer.from('GET http://[::1]/ HT')]],
+    ['was refused its tunnel', [...Buffer.from(`CONNECT [::1]:${NOBODY} HTTP/1.1\r\nHost: x\r\n\r\n`)]],
+    ['asks for no tunnel', [...Buffer.from('CONNECT x HTTP/1.1\r\nHost: x\r\n\r\n')]],
+  ])('one that %s', async (_what, octets) => {
+    const { port } = await proxy(50);
+    const socket = connect({ host: HOST, port, allowHalfOpen: true }).on('error', () => {});
+    const closed = new Promise((resolve) => socket.once('close', resolve));
+    socket.resume().write(Buffer.from(octets));
+    // Its own side stays open: an end of ours is not enough for it to close. Octets show it that we are gone.
+    const proof = setInterval(() => socket.write('x'), 60);
+    await closed;
+    clearInterval(proof);
   });
 });
 
